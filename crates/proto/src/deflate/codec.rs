@@ -3,9 +3,13 @@
 //! A [`Deflater`] or an [`Inflater`] is one direction of one connection. It owns a zlib stream only while it needs one: with
 //! context takeover from its first compressed message on, without it from the first to the last byte of a message.
 
+mod block;
+mod codes;
 mod deflater;
+mod huffman;
 mod inflater;
 mod pool;
+mod short;
 
 pub use deflater::{Deflater, DeflaterSettings};
 pub use inflater::{InflateError, Inflated, Inflater};

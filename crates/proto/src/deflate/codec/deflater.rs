@@ -2,6 +2,7 @@
 
 use zlib_rs::{Deflate, DeflateFlush, Status};
 
+use super::short::LONGEST;
 use super::{TAIL, pool};
 
 /// How a [`Deflater`] compresses: what was negotiated and what this end chose.
@@ -11,13 +12,19 @@ pub struct DeflaterSettings {
     pub window_bits: u8,
     /// Each message is compressed on its own (§7.1.1).
     pub no_context_takeover: bool,
-    /// zlib's level, 0 to 9.
+    /// zlib's level, 0 to 9. At level 1, a message that stands alone (no context takeover, one fragment, up to 65,535 bytes)
+    /// is compressed by a compressor of our own, and not longer than zlib's level 1 makes text and JSON.
     pub level: u8,
     /// zlib's memory level, 1 to 9.
     pub memory_level: u8,
 }
 
 impl DeflaterSettings {
+    /// Whether a message is one for [`Short`](super::short::Short).
+    fn is_for_short(self, payload: &[u8]) -> bool {
+        self.no_context_takeover && self.level == 1 && (1..=LONGEST).contains(&payload.len())
+    }
+
     /// Whether one zlib stream serves both.
     pub(super) fn is_like(self, other: Self) -> bool {
         Self { no_context_takeover: true, ..self } == Self { no_context_takeover: true, ..other }
@@ -40,9 +47,13 @@ impl Deflater {
 
     /// Appends the compressed payload of one fragment to `out`; the message ends with the fragment that is `last`.
     ///
-    /// A peer can inflate all of a fragment as soon as it has it. Only the last may be followed by another message.
+    /// A peer can inflate all of a fragment as soon as it has it.
     pub fn compress(&mut self, payload: &[u8], last: bool, out: &mut Vec<u8>) {
-        if !payload.is_empty() {
+        if last && self.stream.is_none() && self.settings.is_for_short(payload) {
+            let mut short = pool::take_short();
+            short.compress(payload, 1 << self.settings.window_bits.clamp(8, 15), out);
+            pool::give_short(short);
+        } else if !payload.is_empty() {
             self.write(payload, out);
             if last {
                 // §7.2.1: the empty stored block at the end loses its lengths.

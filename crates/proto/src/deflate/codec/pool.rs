@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use zlib_rs::{Deflate, DeflateConfig, Inflate, Method, Strategy};
 
 use super::deflater::DeflaterSettings;
+use super::short::Short;
 
 /// How many idle streams of each kind a thread keeps. A thread works on one message at a time; more are in use only where
 /// messages are sent or read in pieces.
@@ -23,6 +24,7 @@ const STEP: usize = 16 * 1024;
 struct Pool {
     deflates: Vec<(DeflaterSettings, Box<Deflate>)>,
     inflates: Vec<Box<Inflate>>,
+    short: Option<Box<Short>>,
     step: Option<Box<[u8]>>,
 }
 
@@ -100,4 +102,13 @@ pub(super) fn take_step() -> Box<[u8]> {
 
 pub(super) fn give_step(step: Box<[u8]>) {
     with(|pool| pool.step = Some(step));
+}
+
+/// A compressor for a message that stands alone.
+pub(super) fn take_short() -> Box<Short> {
+    with(|pool| pool.short.take()).flatten().unwrap_or_else(|| Box::new(Short::new()))
+}
+
+pub(super) fn give_short(short: Box<Short>) {
+    with(|pool| pool.short = Some(short));
 }
