@@ -7,6 +7,8 @@ mod codec;
 mod offer;
 
 pub use codec::{Deflater, DeflaterSettings, InflateError, Inflated, Inflater};
+pub use offer::{ClientWindow, Offer};
+pub(crate) use offer::{NAME, accept, check};
 
 /// What the two ends have agreed on (RFC 7692 §7.1), from neither end's point of view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
