@@ -1,0 +1,100 @@
+//! A message that came in pieces, put together.
+
+use std::borrow::Cow;
+
+use super::event::{Event, Kind};
+use crate::utf8::Utf8;
+use crate::violation::Violation;
+
+/// What has come of the message that is open. Holds no memory while there is none.
+#[derive(Debug, Default)]
+pub(super) enum Gather {
+    #[default]
+    Empty,
+    /// Text is put together as text, so that each byte is checked once.
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+impl Gather {
+    /// Appends a piece of a message of this kind, which will be at most `limit` bytes in all.
+    pub(super) fn push(
+        &mut self,
+        kind: Kind,
+        utf8: &mut Utf8,
+        piece: &[u8],
+        limit: u64,
+    ) -> Result<(), Violation> {
+        match kind {
+            Kind::Text => {
+                let text = self.text();
+                let grown = growth(text.len(), piece.len(), text.capacity(), limit);
+                // A code point that was cut may come whole only now: up to three bytes more than the piece.
+                text.reserve_exact(grown);
+                utf8.check(piece, |whole| text.push_str(whole))
+            }
+            Kind::Binary => {
+                let bytes = self.binary();
+                bytes.reserve_exact(growth(bytes.len(), piece.len(), bytes.capacity(), limit));
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// The bytes of a binary message so far.
+    pub(super) fn binary(&mut self) -> &mut Vec<u8> {
+        if !matches!(self, Self::Binary(_)) {
+            *self = Self::Binary(Vec::new());
+        }
+        match self {
+            Self::Binary(bytes) => bytes,
+            Self::Empty | Self::Text(_) => unreachable!("it was just made binary"),
+        }
+    }
+
+    fn text(&mut self) -> &mut String {
+        if !matches!(self, Self::Text(_)) {
+            *self = Self::Text(String::new());
+        }
+        match self {
+            Self::Text(text) => text,
+            Self::Empty | Self::Binary(_) => unreachable!("it was just made text"),
+        }
+    }
+
+    /// The message, which has come to its end.
+    pub(super) fn take<'i>(&mut self, kind: Kind) -> Event<'i> {
+        match (std::mem::take(self), kind) {
+            (Self::Text(text), _) => Event::Text(Cow::Owned(text)),
+            (Self::Binary(bytes), _) => Event::Binary(Cow::Owned(bytes)),
+            (Self::Empty, Kind::Text) => Event::Text(Cow::Borrowed("")),
+            (Self::Empty, Kind::Binary) => Event::Binary(Cow::Borrowed(&[])),
+        }
+    }
+}
+
+/// How much to reserve for `more` bytes: twice what is there, so that the cost stays linear, but not beyond the limit of a
+/// message, and never what a frame's head merely declares.
+fn growth(length: usize, more: usize, capacity: usize, limit: u64) -> usize {
+    let needed = length + more;
+    if needed <= capacity {
+        return more;
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    (capacity * 2).min(limit).max(needed) - length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_by_doubling_up_to_the_limit() {
+        assert_eq!(growth(0, 10, 0, 1000), 10);
+        assert_eq!(growth(10, 1, 10, 1000), 10);
+        assert_eq!(growth(10, 1, 10, 12), 2);
+        assert_eq!(growth(10, 5, 100, 1000), 5);
+        assert_eq!(growth(900, 10, 900, u64::MAX), 900);
+    }
+}
