@@ -161,6 +161,11 @@ impl Connection {
         self.role
     }
 
+    /// What it accepts, and how long it waits.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Whether messages can be sent.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open

@@ -1,0 +1,257 @@
+//! The run loop: the one place that reads, writes, and keeps the time.
+
+use std::io::{self, IoSlice};
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use antiphon_proto::{Connection, Eof, Event, Input, Prepared, SendError};
+use bytes::Buf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Stash, WebSocket, buffers};
+
+/// So many chunks go into one vectored write.
+const WRITE_CHUNKS: usize = 32;
+
+/// After so many reads in one poll, other tasks have their turn.
+const READS_PER_POLL: u32 = 32;
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The handler broke off. What it has not seen is kept.
+    Paused,
+    /// The connection has ended, and the transport can be dropped.
+    Done,
+}
+
+/// What a flush came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// All has been handed to the operating system.
+    Complete,
+    /// The peer does not read fast enough. The task that drives the socket must be woken: it waits for the stream from then on.
+    Blocked,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Drives the connection: hands everything that comes to `handler`, as long as it does not break off, and writes what it
+    /// queues, once for all that one read brought.
+    ///
+    /// While more than half of [`Limits::outbox`](antiphon_proto::Limits::outbox) waits to be written nothing is read: a peer
+    /// that does not take its answers cannot ask for more.
+    pub fn poll_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
+    ) -> Poll<Turn> {
+        for _ in 0..READS_PER_POLL {
+            let written = self.poll_write(cx);
+            if self.connection.is_closed() {
+                // Told here, since nothing more may come.
+                if self.handle(cx, &mut [], handler).is_break() {
+                    return Poll::Ready(Turn::Paused);
+                }
+                if self.connection.is_done() {
+                    self.timer = None;
+                    return Poll::Ready(Turn::Done);
+                }
+            }
+            if self.poll_timer(cx).is_ready() {
+                continue;
+            }
+            if written.is_pending() && self.is_congested() {
+                return Poll::Pending;
+            }
+            if ready!(self.poll_input(cx, handler)).is_break() {
+                // What was queued goes out with what is queued until the next turn, or with the next flush.
+                return Poll::Ready(Turn::Paused);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Queues a message that was made into a frame once for many connections; [`try_flush`](Self::try_flush) writes it.
+    pub fn queue(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        self.connection.send_prepared(prepared)
+    }
+
+    /// Writes what waits, as far as the operating system takes it at once. Meant for the turn of another connection: no task
+    /// is woken for this one unless it is needed.
+    pub fn try_flush(&mut self) -> Flush {
+        match self.poll_write(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(()) => Flush::Complete,
+            Poll::Pending => Flush::Blocked,
+        }
+    }
+
+    /// Whether so much waits that nothing more should be asked of the peer.
+    pub(super) fn is_congested(&mut self) -> bool {
+        let limit = self.connection.config().limits.outbox;
+        self.connection.outbox().len() > limit / 2
+    }
+
+    /// Writes what waits, and shuts this side down when all has been said. Ready when nothing waits any more.
+    ///
+    /// When writing fails, what had come before is still read: the engine hears of the failure when that is over.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.failure.is_none() {
+            match ready!(self.try_poll_write(cx)) {
+                Ok(()) => return Poll::Ready(()),
+                Err(error) => self.failure = Some(Box::new(error)),
+            }
+        }
+        let outbox = self.connection.outbox();
+        outbox.advance(outbox.len());
+        Poll::Ready(())
+    }
+
+    fn try_poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.connection.outbox().is_empty() {
+            let outbox = self.connection.outbox();
+            let mut chunks = [IoSlice::new(&[]); WRITE_CHUNKS];
+            let written = match outbox.chunks_vectored(&mut chunks) {
+                1 => ready!(Pin::new(&mut self.stream).poll_write(cx, outbox.chunk()))?,
+                used => {
+                    let chunks = chunks.get(..used).unwrap_or_default();
+                    ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, chunks))?
+                }
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            outbox.advance(written);
+            self.state.unflushed = true;
+        }
+        if self.state.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.state.unflushed = false;
+        }
+        if self.connection.wants_shutdown() && !self.state.shut_down {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.state.shut_down = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when a deadline has passed, and the connection knows it.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.connection.poll_timeout().map(Instant::from_std) else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        // Deadlines move back with everything that is heard; the timer follows only when it fires.
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline() >= deadline {
+                self.connection.handle_timeout(Instant::now().into_std());
+                let next = self.connection.poll_timeout().map(Instant::from_std);
+                match next {
+                    Some(next) => timer.as_mut().reset(next),
+                    None => self.timer = None,
+                }
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Hands what was kept, or what one read brings, to the handler.
+    fn poll_input(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
+    ) -> Poll<ControlFlow<()>> {
+        if !self.stash.is_empty() {
+            let Stash { mut bytes, start, plain } = std::mem::take(&mut self.stash);
+            let rest = bytes.get_mut(start..).unwrap_or_default();
+            let length = rest.len();
+            let (flow, left, plain) = self.handle_input(cx, Input::resume(rest, plain), handler);
+            if left > 0 {
+                let start = start + length - left;
+                self.stash = Stash { bytes, start, plain };
+            }
+            return Poll::Ready(flow);
+        }
+        if self.state.eof {
+            return Poll::Pending;
+        }
+        buffers::with_input(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read));
+            let length = read.filled().len();
+            match result {
+                Err(error) => self.end_of_stream(Err(error)),
+                Ok(()) if length == 0 => self.end_of_stream(Ok(())),
+                Ok(()) => {
+                    let input = buffer.get_mut(..length).unwrap_or_default();
+                    return Poll::Ready(self.handle(cx, input, handler));
+                }
+            }
+            Poll::Ready(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Hands fresh input to the handler, with the thread's output buffer for what it queues, and keeps what it leaves.
+    fn handle(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut [u8],
+        handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let length = input.len();
+        let (flow, left, plain) = self.handle_input(cx, Input::new(input), handler);
+        if left > 0 {
+            let bytes = input.get(length - left..).unwrap_or_default().to_vec();
+            self.stash = Stash { bytes, start: 0, plain };
+        }
+        flow
+    }
+
+    /// Answers whether the handler broke off, how much input is left, and how much of that is unmasked.
+    fn handle_input(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut input: Input<'_>,
+        handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
+    ) -> (ControlFlow<()>, usize, usize) {
+        let now = Instant::now().into_std();
+        let lent = self.connection.outbox().lend(buffers::take_output());
+        let mut flow = ControlFlow::Continue(());
+        while flow.is_continue()
+            && let Some(event) = self.connection.poll(now, &mut input)
+        {
+            flow = handler(&mut self.connection, event);
+        }
+        // What the operating system does not take now is written when it asks for more.
+        let _ = self.poll_write(cx);
+        match lent {
+            Some(buffer) => buffers::give_output(buffer),
+            None => buffers::give_output(self.connection.outbox().reclaim()),
+        }
+        let (rest, plain) = input.rest();
+        (flow, rest.len(), plain)
+    }
+
+    fn end_of_stream(&mut self, result: io::Result<()>) {
+        let now = Instant::now().into_std();
+        self.state.eof = true;
+        match (result, &self.failure) {
+            (Ok(()), None) => self.connection.handle_eof(now, Eof::Clean),
+            (Err(error), None) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.connection.handle_eof(now, Eof::Truncated);
+            }
+            (Err(error), None) => {
+                self.failure = Some(Box::new(error));
+                self.connection.handle_reset(now);
+            }
+            (_, Some(_)) => self.connection.handle_reset(now),
+        }
+    }
+}
