@@ -1,0 +1,75 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Real-time messaging for the web in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "antiphon", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// What to log: error, warn, info, debug, trace, or target=level pairs with commas between.
+    #[arg(long, global = true, env = "ANTIPHON_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server; with no configuration file in development mode.
+    Serve(ServeArgs),
+    /// Check a configuration file, or print the defaults.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the version.
+    Version,
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell to complete in.
+        shell: Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Configuration file; without one the server runs in development mode.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address to listen on, such as 127.0.0.1:8000; may be given several times. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Worker threads; by default one for each core.
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u16>,
+    /// Listen on other than loopback addresses in development mode, where everybody may do everything.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check a file: unknown keys, and values of a wrong type.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print every setting with its default, as a file to start from.
+    Default,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
