@@ -1,0 +1,77 @@
+//! The first head of a connection, and the last words to one that cannot be served.
+
+use std::time::Duration;
+
+use antiphon_proto::handshake::{HeadLimits, HeadScanner, Refusal, Scan};
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// How long a whole head may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why there is no request to serve.
+#[derive(Debug)]
+pub(super) enum NoHead {
+    /// The peer has gone, or said nothing that could be answered.
+    Gone,
+    /// The head is wrong, or did not come in time.
+    Refused(Refusal),
+}
+
+/// Reads until a head is whole. What follows it may be among the bytes.
+pub(super) async fn read(stream: &mut TcpStream, limits: HeadLimits) -> Result<Bytes, NoHead> {
+    let mut scanner = HeadScanner::request(limits);
+    let mut buffer = BytesMut::with_capacity(1024);
+    let reading = async {
+        loop {
+            match stream.read_buf(&mut buffer).await {
+                Ok(0) | Err(_) => return Err(NoHead::Gone),
+                Ok(_) => {}
+            }
+            match scanner.scan(&buffer) {
+                Scan::Incomplete => {}
+                Scan::Complete { .. } => return Ok(()),
+                Scan::Refused(violation) => return Err(NoHead::Refused(violation.into())),
+            }
+        }
+    };
+    match tokio::time::timeout(TIMEOUT, reading).await {
+        Ok(Ok(())) => Ok(buffer.freeze()),
+        Ok(Err(none)) => Err(none),
+        // A browser opens connections in advance; one that was never used hears nothing.
+        Err(_) if buffer.is_empty() => Err(NoHead::Gone),
+        Err(_) => Err(NoHead::Refused(Refusal::timeout())),
+    }
+}
+
+/// How long, and for how many bytes, to listen on after the last word.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Sends a refusal and closes.
+pub(super) async fn refuse(mut stream: TcpStream, refusal: &Refusal) {
+    tracing::debug!(%refusal, "refused");
+    let bytes = refusal.to_bytes();
+    if matches!(tokio::time::timeout(LINGER, stream.write_all(&bytes)).await, Ok(Ok(()))) {
+        close(stream).await;
+    }
+}
+
+/// Closes, and reads on for a while: a close with bytes unread would be a reset, which can take the last response with it
+/// before the peer has read it (RFC 9112 §9.6).
+pub(super) async fn close(mut stream: TcpStream) {
+    let linger = async {
+        stream.shutdown().await?;
+        let (mut scratch, mut seen) = ([0; 1024], 0);
+        while seen < LINGER_BYTES {
+            match stream.read(&mut scratch).await? {
+                0 => break,
+                count => seen += count,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    // Whatever comes of it, the connection ends here.
+    let _ = tokio::time::timeout(LINGER, linger).await;
+}

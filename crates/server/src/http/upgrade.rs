@@ -1,0 +1,76 @@
+//! From a request to a WebSocket.
+
+use antiphon_proto::handshake::{Acceptance, Agreed, Refusal, http};
+use hyper::Response;
+use hyper::http::request;
+
+use super::router::Socket;
+use crate::channels;
+use crate::protocol::SUBPROTOCOL;
+use crate::serve::Settings;
+
+/// What follows a 101.
+#[derive(Debug)]
+pub(crate) enum Upgrade {
+    Echo(Agreed),
+    /// With the name of the channel.
+    Raw(Agreed, String),
+    Client(Agreed),
+}
+
+/// Checks an opening handshake and answers it.
+///
+/// # Errors
+/// A refusal that says which rule the request breaks, or which setting closes the endpoint.
+pub(super) fn accept(
+    request: &request::Parts,
+    settings: &Settings,
+    socket: Socket<'_>,
+) -> Result<(Response<()>, Upgrade), Refusal> {
+    let opening = http::check(request, &settings.handshake)?;
+    let channel = match socket {
+        Socket::Raw(segment) => {
+            let parsed = channels::parse_name(segment, settings.config.channel.max_length);
+            let channel = parsed.map_err(|sentence| opening.refuse(400, &sentence))?;
+            raw_is_open(settings).map_err(|setting| {
+                opening.refuse(403, &format!("/raw needs no token, and is closed until {setting} is true."))
+            })?;
+            Some(channel)
+        }
+        Socket::Client
+            if opening
+                .subprotocols()
+                .next()
+                .is_some_and(|_| !opening.subprotocols().any(|offered| offered == SUBPROTOCOL)) =>
+        {
+            let offered: Vec<&str> = opening.subprotocols().collect();
+            let sentence = format!(
+                "None of the subprotocols offered ({}) is spoken here; offer {SUBPROTOCOL}, or none.",
+                offered.join(", ")
+            );
+            return Err(opening.refuse(400, &sentence));
+        }
+        Socket::Client | Socket::Echo => None,
+    };
+    let subprotocols: &[&str] = if matches!(socket, Socket::Client) { &[SUBPROTOCOL] } else { &[] };
+    let acceptance = Acceptance { subprotocols, deflate: settings.deflate.as_ref(), headers: &[] };
+    let (response, agreed) =
+        opening.accept_http(&acceptance).map_err(|e| opening.refuse(500, &format!("The answer has {e}.")))?;
+    let upgrade = match (socket, channel) {
+        (Socket::Client, _) => Upgrade::Client(agreed),
+        (_, Some(channel)) => Upgrade::Raw(agreed, channel),
+        (_, None) => Upgrade::Echo(agreed),
+    };
+    Ok((response, upgrade))
+}
+
+/// Who is in `/raw/x` subscribes and publishes without saying who it is.
+fn raw_is_open(settings: &Settings) -> Result<(), &'static str> {
+    let (client, channel) = (&settings.config.client, &settings.config.channel);
+    let conditions = [
+        (client.allow_anonymous_connect_without_token, "client.allow_anonymous_connect_without_token"),
+        (channel.allow_subscribe_for_client, "channel.allow_subscribe_for_client"),
+        (channel.allow_publish_for_client, "channel.allow_publish_for_client"),
+    ];
+    conditions.iter().find(|(open, _)| !open).map_or(Ok(()), |(_, setting)| Err(setting))
+}

@@ -1,0 +1,149 @@
+//! `antiphon serve`: puts the parts together, starts the workers, and ends them.
+
+mod listener;
+mod roster;
+mod settings;
+mod worker;
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::channels::Hub;
+use crate::cli::ServeArgs;
+use crate::config::Layers;
+
+pub(crate) use roster::{Roster, Seat};
+pub(crate) use settings::Settings;
+pub(crate) use worker::Worker;
+
+/// Runs the server until a signal ends it.
+///
+/// # Errors
+/// When the settings are wrong or an address cannot be listened on; the sentence says what to do.
+pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
+    let development = args.config.is_none();
+    let environment = std::env::vars_os();
+    let environment = environment.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let layers = Layers {
+        file: args.config,
+        environment: environment.collect(),
+        listen: args.listen,
+        workers: args.workers,
+    };
+    let config = layers.resolve().map_err(|e| e.to_string())?;
+    let exposed = config.http.listen.iter().find(|address| !address.ip().is_loopback());
+    if let (true, false, Some(address)) = (development, args.insecure, exposed) {
+        return Err(format!(
+            "in development mode everybody may connect, subscribe and publish, and {address} can be reached from other \
+             machines; give a configuration file with --config, or --insecure if that is what you want"
+        ));
+    }
+    // More connections than descriptors is the usual first limit that a server meets.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let workers = match config.http.workers {
+        0 => {
+            thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
+        }
+        workers => workers,
+    };
+    let settings = Arc::new(Settings::new(config, development)?);
+
+    let mut addresses = Vec::new();
+    let mut sockets: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
+    for &address in &settings.config.http.listen {
+        let (address, listeners) =
+            listener::bind(address, workers).map_err(|e| format!("{address} cannot be listened on: {e}"))?;
+        addresses.push(address);
+        sockets.iter_mut().zip(listeners).for_each(|(sockets, listener)| sockets.push(listener));
+    }
+
+    let hub = Arc::new(Hub::new(workers));
+    let (drain, draining) = watch::channel(false);
+    let (ended, endings) = mpsc::unbounded_channel();
+    for (id, listeners) in (0..workers).zip(sockets) {
+        let (settings, hub, draining, ended) =
+            (Arc::clone(&settings), Arc::clone(&hub), draining.clone(), ended.clone());
+        thread::Builder::new()
+            .name(format!("worker-{id}"))
+            .spawn(move || {
+                let outcome = worker::run(id, settings, hub, listeners, draining);
+                // Nobody listens any more once the main thread has given up waiting.
+                let _ = ended.send(outcome);
+            })
+            .map_err(|e| format!("worker {id} cannot be started: {e}"))?;
+    }
+    drop(ended);
+    announce(&settings, &addresses);
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|e| format!("the event loop: {e}"))?.block_on(supervise(&settings, &drain, endings))
+}
+
+/// Waits for a signal, then for the workers.
+async fn supervise(
+    settings: &Settings,
+    drain: &watch::Sender<bool>,
+    mut endings: mpsc::UnboundedReceiver<io::Result<()>>,
+) -> Result<(), String> {
+    let catch = |kind| signal(kind).map_err(|e| format!("signals cannot be caught: {e}"));
+    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    tokio::select! {
+        name = either(&mut terminate, &mut interrupt) => {
+            tracing::info!("{name}: closing all connections; a second signal ends the server at once");
+        }
+        // A worker ends by itself only when it fails.
+        ending = endings.recv() => return Err(failure(ending)),
+    }
+    drain.send_replace(true);
+    let timeout = settings.config.shutdown.drain_timeout;
+    tokio::select! {
+        () = async { while let Some(Ok(())) = endings.recv().await {} } => tracing::info!("all connections are closed"),
+        () = tokio::time::sleep(timeout.0) => tracing::warn!("some connections were not closed within {timeout}"),
+        name = either(&mut terminate, &mut interrupt) => return Err(format!("ended by a second {name}")),
+    }
+    Ok(())
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+fn failure(ending: Option<io::Result<()>>) -> String {
+    match ending {
+        Some(Err(error)) => format!("a worker cannot run: {error}"),
+        _ => "a worker ended".into(),
+    }
+}
+
+/// Says where the server is: for programs a line for each address on standard output, for people the rest on standard error.
+fn announce(settings: &Settings, addresses: &[SocketAddr]) {
+    let mut out = String::new();
+    for address in addresses {
+        out.push_str(&format!("listening on http://{address}\n"));
+    }
+    // A reader that does not care is no reason to stop.
+    let _ = io::stdout().write_all(out.as_bytes());
+    if let (true, Some(first)) = (settings.development, addresses.first()) {
+        let _ = write!(
+            io::stderr(),
+            "\n  Antiphon {}, in development mode: everybody who reaches it may connect, subscribe and publish.\n\
+             \n    chat            http://{first}/\
+             \n    plain page      http://{first}/plain.html\
+             \n    client protocol ws://{first}/connection/websocket\
+             \n    raw channels    ws://{first}/raw/CHANNEL\
+             \n    echo            ws://{first}/echo\
+             \n\n  Start it with --config FILE to set it up for others. Ctrl-C ends it.\n\n",
+            env!("CARGO_PKG_VERSION")
+        );
+    }
+}

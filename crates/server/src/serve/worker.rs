@@ -1,0 +1,101 @@
+//! One worker: a thread with an event loop, listening sockets and connections of its own.
+
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::task::spawn_local;
+
+use super::{Roster, Settings};
+use crate::channels::{Fanout, Hub, WorkerId};
+use crate::http;
+
+/// What the connections of one worker share. None of it is locked, for none of it leaves the worker's thread.
+pub(crate) struct Worker {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) fanout: Fanout,
+    pub(crate) roster: Rc<Roster>,
+    id: WorkerId,
+}
+
+/// Runs a worker on the current thread until `drain` turns true and its connections have gone.
+///
+/// # Errors
+/// When the event loop or a listening socket cannot be set up.
+pub(super) fn run(
+    id: WorkerId,
+    settings: Arc<Settings>,
+    hub: Arc<Hub>,
+    listeners: Vec<TcpListener>,
+    mut drain: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
+        let worker = Rc::new(Worker {
+            settings,
+            fanout: Fanout::new(Arc::clone(&hub), id),
+            hub,
+            roster: Rc::new(Roster::new(Instant::now())),
+            id,
+        });
+        let mut accepting = Vec::new();
+        for listener in listeners {
+            let listener = net::TcpListener::from_std(listener)?;
+            accepting.push(spawn_local(accept(Rc::clone(&worker), listener)));
+        }
+        spawn_local(deliver(Rc::clone(&worker)));
+        let roster = Rc::clone(&worker.roster);
+        spawn_local(async move { roster.turn().await });
+
+        // An error means that the main thread has gone, which is an end as well.
+        let _ = drain.wait_for(|drain| *drain).await;
+        for task in accepting {
+            task.abort();
+            // Waits until the listening socket is closed.
+            let _ = task.await;
+        }
+        worker.roster.drain();
+        worker.roster.emptied().await;
+        Ok(())
+    })
+}
+
+/// How long to wait when no connection can be accepted, as for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+async fn accept(worker: Rc<Worker>, listener: net::TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // A message is written whole: nothing is gained by waiting for more of it.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection ended before it was served");
+                    continue;
+                }
+                spawn_local(http::serve(Rc::clone(&worker), stream));
+            }
+            // A peer that has gone again is no trouble of this server's.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted; trying again in {PAUSE:?}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Delivers what the other workers publish, for ever.
+async fn deliver(worker: Rc<Worker>) {
+    loop {
+        std::future::poll_fn(|cx| worker.hub.poll_some(worker.id, cx)).await;
+        worker.fanout.deliver();
+        // Others get their turn, however much comes.
+        tokio::task::yield_now().await;
+    }
+}

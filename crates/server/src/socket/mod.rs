@@ -1,0 +1,48 @@
+//! WebSockets after their 101: one small task each.
+//!
+//! A task is a future written by hand. While idle it holds its WebSocket and its seat on the worker's roster, and no buffer.
+//! All three kinds do the same in a turn: see whether the worker drains, do what is due, let the WebSocket take its turn, and
+//! deliver what was published in it.
+
+mod client;
+mod echo;
+mod raw;
+mod shared;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use antiphon_proto::handshake::Agreed;
+use antiphon_proto::{CloseCode, Config, Connection};
+use antiphon_socket::WebSocket;
+use bytes::Bytes;
+use tokio::net::TcpStream;
+
+use crate::serve::Worker;
+
+pub(crate) use client::Client;
+pub(crate) use echo::Echo;
+pub(crate) use raw::Raw;
+
+/// A stream whose handshake is done: what each kind of socket begins with.
+pub(crate) struct Opened {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) stream: TcpStream,
+    /// What came behind the request.
+    pub(crate) read: Bytes,
+    pub(crate) agreed: Agreed,
+}
+
+impl Opened {
+    fn into_socket(self, config: &Arc<Config>) -> WebSocket<TcpStream> {
+        let connection = Connection::server(Arc::clone(config), self.agreed.deflate, Instant::now());
+        WebSocket::new(self.stream, connection, &self.read)
+    }
+}
+
+/// Begins to close, where that has not been done. The codes and reasons of the server are constants that can be sent.
+fn close(connection: &mut Connection, code: CloseCode, reason: &str) {
+    let begun = connection.close(Instant::now(), code, reason);
+    debug_assert!(begun.is_ok(), "{code:?} {reason:?} cannot be sent");
+}
