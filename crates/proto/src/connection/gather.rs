@@ -17,7 +17,7 @@ pub(super) enum Gather {
 }
 
 impl Gather {
-    /// Appends a piece of a message of this kind, which will be at most `limit` bytes in all.
+    /// Appends a piece of a message of this kind, which is known to come to at most `limit` bytes.
     pub(super) fn push(
         &mut self,
         kind: Kind,
@@ -74,15 +74,15 @@ impl Gather {
     }
 }
 
-/// How much to reserve for `more` bytes: twice what is there, so that the cost stays linear, but not beyond the limit of a
-/// message, and never what a frame's head merely declares.
+/// How much to reserve for `more` bytes: room for twice what has come by then, so that the cost stays linear and a head that
+/// declares much reserves nothing, but not beyond what will come at most.
 fn growth(length: usize, more: usize, capacity: usize, limit: u64) -> usize {
     let needed = length + more;
     if needed <= capacity {
         return more;
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    (capacity * 2).min(limit).max(needed) - length
+    needed.saturating_mul(2).min(limit).max(needed) - length
 }
 
 #[cfg(test)]
@@ -91,10 +91,11 @@ mod tests {
 
     #[test]
     fn grows_by_doubling_up_to_the_limit() {
-        assert_eq!(growth(0, 10, 0, 1000), 10);
-        assert_eq!(growth(10, 1, 10, 1000), 10);
+        assert_eq!(growth(0, 10, 0, 1000), 20);
+        assert_eq!(growth(0, 10, 0, 10), 10);
+        assert_eq!(growth(10, 1, 10, 1000), 12);
         assert_eq!(growth(10, 1, 10, 12), 2);
         assert_eq!(growth(10, 5, 100, 1000), 5);
-        assert_eq!(growth(900, 10, 900, u64::MAX), 900);
+        assert_eq!(growth(900, 10, 900, u64::MAX), 920);
     }
 }

@@ -240,7 +240,7 @@ mod tests {
                 prop_assert_eq!(outbox.len(), model.len());
                 let seen = gather(&outbox);
                 prop_assert_eq!(&seen[..], &model[..seen.len()]);
-                prop_assert!(outbox.chunk().len() > 0 || outbox.runs.front().is_some() || model.is_empty());
+                prop_assert!(!outbox.chunk().is_empty() || outbox.runs.front().is_some() || model.is_empty());
             }
             outbox.advance(model.len());
             prop_assert_eq!(outbox.runs.capacity(), 0);

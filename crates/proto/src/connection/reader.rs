@@ -88,6 +88,9 @@ impl Reader {
         limits: &Limits,
         input: &mut Input<'i>,
     ) -> Result<Option<Incoming<'i>>, Violation> {
+        if let Some(message) = self.whole_message(limits, input)? {
+            return Ok(Some(Incoming::Data(message)));
+        }
         loop {
             match self.stage {
                 Stage::Head { .. } => {
@@ -105,7 +108,7 @@ impl Reader {
                     } else if self.message.is_some_and(|message| message.compressed) {
                         self.compressed(header, taken, limits, input)?.map(Incoming::Data)
                     } else {
-                        self.plain(header, taken, limits, input)?.map(Incoming::Data)
+                        self.plain(header, taken, input)?.map(Incoming::Data)
                     };
                     if more.is_some() || matches!(self.stage, Stage::Payload { .. }) {
                         return Ok(more);
@@ -129,6 +132,56 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// The short way for what comes most: a message of less than 64 KiB, in one frame, uncompressed, and all of it in the
+    /// input. `None` for whatever else there is, a violation included: the long way gives the same answer, and all others.
+    fn whole_message<'i>(
+        &mut self,
+        limits: &Limits,
+        input: &mut Input<'i>,
+    ) -> Result<Option<Event<'i>>, Violation> {
+        if !matches!(self.stage, Stage::Head { length: 0, .. })
+            || self.message.is_some()
+            || self.delivery != Delivery::Assembled
+        {
+            return Ok(None);
+        }
+        let bytes = input.bytes();
+        let Some(&[first, second]) = bytes.first_chunk::<2>() else { return Ok(None) };
+        let kind = match first {
+            0x81 => Kind::Text,
+            0x82 => Kind::Binary,
+            _ => return Ok(None),
+        };
+        let (length, extended) = match (second & 0x7F, bytes) {
+            (126, &[_, _, high, low, ..]) => (u16::from_be_bytes([high, low]), 2),
+            (126 | 127, _) => return Ok(None),
+            (short, _) => (u16::from(short), 0),
+        };
+        let minimal = extended == 0 || length > 125;
+        let limit = limits.frame.min(limits.message);
+        if (second & 0x80 != 0) != self.masked
+            || !minimal
+            || u64::from(length) > limit
+            || limits.fragments == 0
+        {
+            return Ok(None);
+        }
+        let head = 2 + extended + if self.masked { 4 } else { 0 };
+        let length = usize::from(length);
+        if bytes.len() < head + length {
+            return Ok(None);
+        }
+        let key = input.take(head).last_chunk().copied();
+        let payload = input.take(length);
+        if let Some(key) = key.filter(|_| self.masked) {
+            mask::apply(key, 0, payload);
+        }
+        Ok(Some(match kind {
+            Kind::Text => Event::Text(Cow::Borrowed(utf8::check_whole(payload)?)),
+            Kind::Binary => Event::Binary(Cow::Borrowed(payload)),
+        }))
     }
 
     /// Reads the head of a frame, which may come byte by byte.
@@ -237,7 +290,6 @@ impl Reader {
         &mut self,
         header: Header,
         taken: u64,
-        limits: &Limits,
         input: &mut Input<'i>,
     ) -> Result<Option<Event<'i>>, Violation> {
         let Some(message) = self.message else { return Ok(None) };
@@ -269,7 +321,7 @@ impl Reader {
             }));
         }
         if !piece.is_empty() {
-            self.gather.push(message.kind, &mut self.utf8, piece, limits.message)?;
+            self.gather.push(message.kind, &mut self.utf8, piece, message.size)?;
         }
         Ok(None)
     }

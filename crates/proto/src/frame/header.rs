@@ -118,31 +118,36 @@ impl Header {
 
     /// The bytes on the wire, with the length in its minimal form.
     pub(crate) fn encode(&self) -> HeaderBytes {
-        let mut bytes = [0; MAX_HEADER];
-        let mut length = 0;
-        let mut put = |part: &[u8]| {
-            for (to, from) in bytes.iter_mut().skip(length).zip(part) {
-                *to = *from;
-            }
-            length += part.len();
-        };
+        let first = u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode.bits();
         let mask_bit = if self.mask.is_some() { 0x80 } else { 0 };
-        put(&[u8::from(self.fin) << 7 | u8::from(self.rsv1) << 6 | self.opcode.bits()]);
-        match self.length {
-            0..=125 => put(&[mask_bit | self.length as u8]),
+        let mut bytes = [0; MAX_HEADER];
+        let [b0, b1, extended @ ..] = &mut bytes;
+        *b0 = first;
+        let length = match self.length {
+            0..=125 => {
+                *b1 = mask_bit | self.length as u8;
+                2
+            }
             126..=0xFFFF => {
-                put(&[mask_bit | 126]);
-                put(&(self.length as u16).to_be_bytes());
+                *b1 = mask_bit | 126;
+                if let Some(slot) = extended.first_chunk_mut() {
+                    *slot = (self.length as u16).to_be_bytes();
+                }
+                4
             }
             _ => {
-                put(&[mask_bit | 127]);
-                put(&self.length.to_be_bytes());
+                *b1 = mask_bit | 127;
+                if let Some(slot) = extended.first_chunk_mut() {
+                    *slot = self.length.to_be_bytes();
+                }
+                10
             }
+        };
+        let Some(key) = self.mask else { return HeaderBytes { bytes, length } };
+        if let Some(slot) = bytes.get_mut(usize::from(length)..).and_then(|rest| rest.first_chunk_mut()) {
+            *slot = key;
         }
-        if let Some(key) = &self.mask {
-            put(key);
-        }
-        HeaderBytes { bytes, length: length as u8 }
+        HeaderBytes { bytes, length: length + 4 }
     }
 }
 
