@@ -47,6 +47,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream) {
         .header_read_timeout(head::TIMEOUT)
         .max_buf_size(limits.bytes)
         .max_headers(limits.headers)
+        // Who has ended its side after the request still gets the answer.
+        .half_close(true)
         .serve_connection(TokioIo::new(Rewind::new(first, stream)), service);
 
     let mut told = false;
