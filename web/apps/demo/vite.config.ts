@@ -2,7 +2,7 @@ import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 import { gzipAssets } from './gzip.ts'
 
-const server = process.env['ANTIPHON_URL'] ?? 'http://127.0.0.1:8000'
+const server = process.env.ANTIPHON_URL ?? 'http://127.0.0.1:8000'
 
 export default defineConfig({
   plugins: [vue(), gzipAssets()],

@@ -47,14 +47,14 @@ export function randomId(): string {
 export function readPublication(publication: PublicationContext, now: number, isOwn: (client: string) => boolean): Message {
   const data: unknown = publication.data
   const wire = isRecord(data) ? data : {}
-  const written = textOf(wire['text'])
+  const written = textOf(wire.text)
   const info: unknown = publication.info?.connInfo
   return {
     kind: 'message',
-    id: textOf(wire['id']) ?? randomId(),
-    author: clip((isRecord(info) ? textOf(info['name']) : undefined) ?? textOf(wire['name']) ?? 'Someone', NAME_LIMIT),
+    id: textOf(wire.id) ?? randomId(),
+    author: clip((isRecord(info) ? textOf(info.name) : undefined) ?? textOf(wire.name) ?? 'Someone', NAME_LIMIT),
     text: clip(written ?? (typeof data === 'string' ? data : JSON.stringify(data)), TEXT_LIMIT),
-    at: typeof wire['at'] === 'number' && Number.isSafeInteger(wire['at']) && wire['at'] > 0 ? wire['at'] : now,
+    at: typeof wire.at === 'number' && Number.isSafeInteger(wire.at) && wire.at > 0 ? wire.at : now,
     own: publication.info !== undefined && isOwn(publication.info.client),
   }
 }

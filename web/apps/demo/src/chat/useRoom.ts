@@ -1,4 +1,4 @@
-import type { Centrifuge, PublicationContext } from 'centrifuge'
+import { State, type Centrifuge, type PublicationContext } from 'centrifuge'
 import { computed, reactive, ref } from 'vue'
 import { randomId, readPublication, type Entry, type Outgoing } from './message'
 import { channelOf } from './roomName'
@@ -111,7 +111,7 @@ export function useRoom(client: Centrifuge, name: string, author: Author) {
   async function publish(id: string): Promise<void> {
     const message = outbox.find((candidate) => candidate.id === id)
     if (message === undefined) return
-    if (client.state !== 'connected') {
+    if (client.state !== State.Connected) {
       update(id, { state: 'failed', problem: 'there is no connection' })
       return
     }

@@ -100,12 +100,12 @@ export function useConnection({ url, name, network, websocket, random = Math.ran
     client,
     status: readonly(status) as Readonly<Ref<Status>>,
     /** Connects, or cuts short the wait for the next attempt. */
-    connect(): void {
+    connect: (): void => {
       if (status.value.kind === 'waiting') wakeClient()
       else client.connect()
     },
     /** Drops the connection and opens a new one, which carries the current name. */
-    reconnect(): void {
+    reconnect: (): void => {
       client.disconnect()
       client.connect()
     },
