@@ -79,10 +79,8 @@ export function useRoom(client: Centrifuge, name: string, author: Author) {
     } catch {
       // No history here (error 108), or the connection went again: then it is asked once more after the next join.
     }
-    const first = page[0]
-    const reachesBack = first !== undefined && known.has(readPublication(first, 0, () => false).id)
-    const isComplete = page.length > 0 && page.length < HISTORY_PAGE
-    if (returning && log.length > 0 && !reachesBack && !isComplete) {
+    const reachesBack = page.some((publication) => known.has(readPublication(publication, 0, () => false).id))
+    if (returning && log.length > 0 && !reachesBack) {
       append({ kind: 'gap', id: randomId(), at: Date.now() })
     }
     for (const publication of page) take(publication)
