@@ -1,8 +1,10 @@
 //! The `antiphon` binary: the server, and the tools to talk to one.
 
 mod assets;
+mod bench;
 mod channels;
 mod cli;
+mod client;
 mod config;
 mod http;
 mod log;
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use cli::{Cli, Command, ConfigCommand};
+use cli::{BenchCommand, Cli, Command, ConfigCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), String> {
     match command {
         Command::Serve(args) => serve::run(args),
+        Command::Connect(args) => client::run(&args),
+        Command::Bench(BenchCommand::Echo(args)) => print(bench::echo(&args)?.as_bytes()),
         Command::Config(ConfigCommand::Default) => print(config::DEFAULT_TOML.as_bytes()),
         Command::Config(ConfigCommand::Check { file }) => {
             let name = file.display().to_string();

@@ -1,5 +1,7 @@
 //! The client protocol over a real socket.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use support::{BINARY, Server, Socket};

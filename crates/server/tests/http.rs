@@ -1,5 +1,7 @@
 //! Requests and their answers.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use support::{Server, handshake};

@@ -1,5 +1,7 @@
 //! How the server begins and ends.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use std::fs;

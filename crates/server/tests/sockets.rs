@@ -1,5 +1,7 @@
 //! `/echo` and `/raw`, byte by byte.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use std::io::Write as _;

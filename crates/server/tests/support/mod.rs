@@ -1,6 +1,7 @@
 //! The real binary on a free port, and a WebSocket client of a few lines that shares nothing with the engine.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
