@@ -74,15 +74,15 @@ impl Gather {
     }
 }
 
-/// How much to reserve for `more` bytes: room for twice what has come by then, so that the cost stays linear and a head that
-/// declares much reserves nothing, but not beyond what will come at most.
+/// How much to reserve for `more` bytes: room for four times what has come by then, so that the cost stays linear and a head
+/// that declares much reserves nothing, but not beyond what will come at most.
 fn growth(length: usize, more: usize, capacity: usize, limit: u64) -> usize {
     let needed = length + more;
     if needed <= capacity {
         return more;
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    needed.saturating_mul(2).min(limit).max(needed) - length
+    needed.saturating_mul(4).min(limit).max(needed) - length
 }
 
 #[cfg(test)]
@@ -90,12 +90,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grows_by_doubling_up_to_the_limit() {
-        assert_eq!(growth(0, 10, 0, 1000), 20);
+    fn grows_with_what_has_come_up_to_the_limit() {
+        assert_eq!(growth(0, 10, 0, 1000), 40);
         assert_eq!(growth(0, 10, 0, 10), 10);
-        assert_eq!(growth(10, 1, 10, 1000), 12);
+        assert_eq!(growth(10, 1, 10, 1000), 34);
         assert_eq!(growth(10, 1, 10, 12), 2);
         assert_eq!(growth(10, 5, 100, 1000), 5);
-        assert_eq!(growth(900, 10, 900, u64::MAX), 920);
+        assert_eq!(growth(900, 10, 900, u64::MAX), 910 * 4 - 900);
     }
 }

@@ -24,6 +24,10 @@ pub(crate) struct Worker {
     id: WorkerId,
 }
 
+/// So many tasks have their turn before the operating system is asked what else has come. Asking costs a system call,
+/// and a turn a few microseconds: with tokio's 61 a busy worker asks eight times as often.
+const TASKS_PER_POLL: u32 = 512;
+
 /// Runs a worker on the current thread until `drain` turns true and its connections have gone.
 ///
 /// # Errors
@@ -35,7 +39,10 @@ pub(super) fn run(
     listeners: Vec<TcpListener>,
     mut drain: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .event_interval(TASKS_PER_POLL)
+        .build_local(LocalOptions::default())?;
     runtime.block_on(async move {
         let worker = Rc::new(Worker {
             settings,

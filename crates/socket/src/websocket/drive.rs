@@ -47,6 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         cx: &mut Context<'_>,
         handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
     ) -> Poll<Turn> {
+        let mut armed = false;
         for _ in 0..READS_PER_POLL {
             let written = self.poll_write(cx);
             if self.connection.is_closed() {
@@ -59,8 +60,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                     return Poll::Ready(Turn::Done);
                 }
             }
-            if self.poll_timer(cx).is_ready() {
-                continue;
+            if !armed || self.is_timer_late() {
+                if self.poll_timer(cx).is_ready() {
+                    continue;
+                }
+                armed = true;
             }
             if written.is_pending() && self.is_congested() {
                 return Poll::Pending;
@@ -135,6 +139,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             self.state.shut_down = true;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether the timer would fire after the connection's deadline.
+    fn is_timer_late(&self) -> bool {
+        let Some(deadline) = self.connection.poll_timeout() else { return false };
+        self.timer.as_ref().is_none_or(|timer| timer.deadline().into_std() > deadline)
     }
 
     /// Ready when a deadline has passed, and the connection knows it.
