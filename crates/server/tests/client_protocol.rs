@@ -109,3 +109,26 @@ fn pings_come_and_want_an_answer() {
     assert_eq!(socket.closed(), (3012, "no pong".into()));
     assert_eq!(server.open("/connection/websocket").closed(), (3502, "stale".into()));
 }
+
+#[test]
+fn a_client_that_does_not_read_is_told_to_come_back() {
+    let server = Server::start();
+    let (mut slow, _) = connected(&server, "null");
+    slow.say(r#"{"id":2,"subscribe":{"channel":"a"}}"#);
+    slow.hear();
+    let mut fast = server.open("/raw/a");
+    let payload = "x".repeat(60_000);
+    for _ in 0..400 {
+        fast.say(&payload);
+        assert_eq!(fast.hear().len(), payload.len());
+    }
+    let mut pushes = 0;
+    let last = loop {
+        match slow.receive() {
+            (support::TEXT, _) => pushes += 1,
+            (_, close) => break close,
+        }
+    };
+    assert_eq!(last, [&3008_u16.to_be_bytes()[..], b"slow"].concat());
+    assert!(pushes < 400, "{pushes}");
+}

@@ -75,3 +75,55 @@ pub(super) async fn close(mut stream: TcpStream) {
     // Whatever comes of it, the connection ends here.
     let _ = tokio::time::timeout(LINGER, linger).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Both ends of a connection.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, server) = tokio::join!(client, listener.accept());
+        (client.unwrap(), server.unwrap().0)
+    }
+
+    /// Time passes by itself here when nothing else happens.
+    #[tokio::test(start_paused = true)]
+    async fn half_a_head_hears_408_and_nothing_hears_nothing() {
+        let (mut client, mut server) = pair().await;
+        client.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+        let Err(NoHead::Refused(refusal)) = read(&mut server, HeadLimits::default()).await else {
+            panic!("it was read");
+        };
+        assert_eq!(refusal.status(), 408);
+        let mut answer = String::new();
+        tokio::join!(refuse(server, &refusal), async {
+            client.read_to_string(&mut answer).await.unwrap();
+            drop(client);
+        });
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with(refusal.body()), "{answer}");
+
+        let (_client, mut server) = pair().await;
+        assert!(matches!(read(&mut server, HeadLimits::default()).await, Err(NoHead::Gone)));
+        let (client, mut server) = pair().await;
+        drop(client);
+        assert!(matches!(read(&mut server, HeadLimits::default()).await, Err(NoHead::Gone)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_goes_on_sending_does_not_hold_the_connection() {
+        let (mut client, server) = pair().await;
+        let flood = async {
+            let mut sent = 0_usize;
+            while client.write_all(&[b'x'; 4096]).await.is_ok() {
+                sent += 4096;
+                assert!(sent < 64 * 1024 * 1024, "it is read for ever");
+            }
+        };
+        let refusal = Refusal::timeout();
+        tokio::join!(refuse(server, &refusal), flood);
+    }
+}
