@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 
 pub use config::{CloseTimeout, Config, Delivery, KeepAliveConfig, Limits};
 pub use event::{Cause, End, Eof, Event, Kind, Role, Side};
@@ -215,6 +215,20 @@ impl Connection {
         // §5.5.1: what follows the peer's Close is not looked at.
         input.discard();
         self.closed()
+    }
+
+    /// Where the rest of a large binary message is to stand, while it is arriving: a driver that reads there saves a copy.
+    /// It then says so by [`handle_payload`](Self::handle_payload), and polls. All input must have been taken before.
+    pub fn payload_buffer(&mut self) -> Option<impl BufMut + '_> {
+        if self.phase.reads() { self.reader.payload_buffer() } else { None }
+    }
+
+    /// So many bytes have been read to the [`payload_buffer`](Self::payload_buffer).
+    pub fn handle_payload(&mut self, count: usize) {
+        if let Some(keep_alive) = self.keep_alive.as_mut().filter(|_| count > 0) {
+            keep_alive.heard();
+        }
+        self.reader.payload_read(count);
     }
 
     /// The peer's stream has ended. [`poll`](Self::poll) then tells what that means.

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use bytes::BufMut;
+use bytes::buf::Limit;
+
 use super::config::{Delivery, Limits};
 use super::event::{Event, Kind};
 use super::gather::Gather;
@@ -15,6 +18,9 @@ use crate::violation::Violation;
 
 /// How much is inflated at a time.
 const INFLATE_STEP: usize = 16 * 1024;
+
+/// With so much of a payload come, and so much of it missing, it pays to read the rest to its place.
+const DIRECT_FROM: usize = 32 * 1024;
 
 /// The side of a connection that takes the peer's bytes. Keeps what is incomplete, and nothing else.
 pub(super) struct Reader {
@@ -44,6 +50,15 @@ enum Stage {
 }
 
 const START: Stage = Stage::Head { bytes: [0; MAX_HEADER], length: 0 };
+
+/// The stage when so much of a frame's payload has come.
+fn after_piece(header: Header, taken: u64) -> Stage {
+    match taken == header.length {
+        false => Stage::Payload { header, taken },
+        true if header.fin => Stage::MessageEnd,
+        true => START,
+    }
+}
 
 /// The message that is open.
 #[derive(Clone, Copy, Debug)]
@@ -184,6 +199,35 @@ impl Reader {
         }))
     }
 
+    /// Where the rest of a large payload is to stand, for one who can read it there: a binary message, uncompressed, that is
+    /// put together here. Room is made in proportion to what has come.
+    pub(super) fn payload_buffer(&mut self) -> Option<Limit<&mut Vec<u8>>> {
+        let Stage::Payload { header, taken } = self.stage else { return None };
+        let message = self.message?;
+        if message.kind != Kind::Binary || message.compressed || self.delivery != Delivery::Assembled {
+            return None;
+        }
+        let left = usize::try_from(header.length - taken).unwrap_or(usize::MAX);
+        let bytes = self.gather.binary();
+        if header.opcode.is_control() || left < DIRECT_FROM || bytes.len() < DIRECT_FROM {
+            return None;
+        }
+        let room = left.min(bytes.len() * 4);
+        bytes.reserve_exact(room);
+        Some(bytes.limit(room))
+    }
+
+    /// The last `count` bytes of the payload buffer have just been read.
+    pub(super) fn payload_read(&mut self, count: usize) {
+        let Stage::Payload { header, taken } = self.stage else { return };
+        let bytes = self.gather.binary();
+        let start = bytes.len().saturating_sub(count);
+        if let (Some(key), Some(piece)) = (header.mask, bytes.get_mut(start..)) {
+            mask::apply(key, (taken % 4) as usize, piece);
+        }
+        self.stage = after_piece(header, taken + count as u64);
+    }
+
     /// Reads the head of a frame, which may come byte by byte.
     fn head(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Violation> {
         let Stage::Head { mut bytes, length } = self.stage else { return Ok(None) };
@@ -300,11 +344,7 @@ impl Reader {
         }
         let piece = &*piece;
         let ends = piece.len() as u64 == left;
-        self.stage = match ends {
-            false => Stage::Payload { header, taken: taken + piece.len() as u64 },
-            true if header.fin => Stage::MessageEnd,
-            true => START,
-        };
+        self.stage = after_piece(header, taken + piece.len() as u64);
         if self.delivery == Delivery::Streamed {
             if message.kind == Kind::Text {
                 self.utf8.check(piece, |_| {})?;

@@ -9,6 +9,7 @@ use antiphon_proto::{Connection, Eof, Event, Input, Prepared, SendError};
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::io::poll_read_buf;
 
 use super::{Stash, WebSocket, buffers};
 
@@ -191,6 +192,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
         if self.state.eof {
             return Poll::Pending;
+        }
+        let direct = self.connection.payload_buffer();
+        let direct = direct.map(|mut payload| poll_read_buf(Pin::new(&mut self.stream), cx, &mut payload));
+        if let Some(read) = direct {
+            match ready!(read) {
+                Ok(count) if count > 0 => {
+                    self.connection.handle_payload(count);
+                    return Poll::Ready(self.handle(cx, &mut [], handler));
+                }
+                result => self.end_of_stream(result.map(|_| ())),
+            }
+            return Poll::Ready(ControlFlow::Continue(()));
         }
         buffers::with_input(|buffer| {
             let mut read = ReadBuf::new(buffer);
