@@ -229,7 +229,10 @@ impl Writer {
     pub(super) fn push(&mut self, payload: &[u8]) -> Result<(), SendError> {
         let Some(stream) = &mut self.stream else { return Err(SendError::NoMessageOpen) };
         if stream.kind == Kind::Text {
-            stream.utf8.check(payload, |_| {}).map_err(|_| SendError::InvalidUtf8)?;
+            // On a copy: what is refused must leave no trace.
+            let mut utf8 = stream.utf8;
+            utf8.check(payload, |_| {}).map_err(|_| SendError::InvalidUtf8)?;
+            stream.utf8 = utf8;
         }
         if !payload.is_empty() {
             self.fragment(payload, false);
@@ -238,7 +241,7 @@ impl Writer {
     }
 
     pub(super) fn finish(&mut self) -> Result<(), SendError> {
-        let Some(stream) = &mut self.stream else { return Err(SendError::NoMessageOpen) };
+        let Some(mut stream) = self.stream else { return Err(SendError::NoMessageOpen) };
         stream.utf8.finish().map_err(|_| SendError::InvalidUtf8)?;
         self.fragment(&[], true);
         self.stream = None;
