@@ -26,9 +26,15 @@ pub(super) enum Due {
     Dead(Duration),
 }
 
+/// The time in so long. A duration beyond what the clock can tell is for ever: a century.
+pub(super) fn later(now: Instant, duration: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    now.checked_add(duration).unwrap_or_else(|| now + CENTURY)
+}
+
 impl KeepAlive {
     pub(super) fn new(config: KeepAliveConfig, now: Instant) -> Self {
-        Self { config, next: now + config.interval, deadline: None, heard: false, pings: 0 }
+        Self { config, next: later(now, config.interval), deadline: None, heard: false, pings: 0 }
     }
 
     pub(super) fn heard(&mut self) {
@@ -51,9 +57,9 @@ impl KeepAlive {
         if now < self.next {
             return Due::Nothing;
         }
-        self.next = now + self.config.interval;
+        self.next = later(now, self.config.interval);
         if self.deadline.is_none() {
-            self.deadline = Some(now + self.config.timeout);
+            self.deadline = Some(later(now, self.config.timeout));
             self.heard = false;
         }
         self.pings += 1;

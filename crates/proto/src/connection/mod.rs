@@ -253,6 +253,8 @@ impl Connection {
         }
         match self.keep_alive.as_mut().map_or(Due::Nothing, |keep_alive| keep_alive.due(now)) {
             Due::Nothing => {}
+            // Behind a full outbox another Ping would only wait; the peer has to make itself heard all the same.
+            Due::Ping(_) if self.writer.outbox.len() >= self.config.limits.outbox => {}
             Due::Ping(payload) => {
                 self.latest_ping = Some(LatestPing::new(&payload, now));
                 self.writer.frame(true, false, OpCode::Ping, &payload);
@@ -476,7 +478,7 @@ impl Connection {
     }
 
     fn closing(&mut self, now: Instant) -> &mut Closing {
-        let deadline = now + self.config.close.0;
+        let deadline = keep_alive::later(now, self.config.close.0);
         self.closing.get_or_insert_with(|| {
             Box::new(Closing { deadline, sent: None, received: None, first: None, cause: None, told: false })
         })
