@@ -64,6 +64,11 @@ impl Utf8 {
         Ok(())
     }
 
+    /// How many bytes of a code point that was cut are kept.
+    pub(crate) fn carried(&self) -> usize {
+        usize::from(self.length)
+    }
+
     /// Ends the text: it must not end within a code point.
     pub(crate) fn finish(&mut self) -> Result<(), Violation> {
         let whole = self.length == 0;

@@ -28,9 +28,9 @@ impl Gather {
         match kind {
             Kind::Text => {
                 let text = self.text();
-                let grown = growth(text.len(), piece.len(), text.capacity(), limit);
-                // A code point that was cut may come whole only now: up to three bytes more than the piece.
-                text.reserve_exact(grown);
+                // A code point that was cut may come whole only now.
+                let more = utf8.carried() + piece.len();
+                text.reserve_exact(growth(text.len(), more, text.capacity(), limit));
                 utf8.check(piece, |whole| text.push_str(whole))
             }
             Kind::Binary => {
@@ -42,8 +42,18 @@ impl Gather {
         }
     }
 
-    /// The bytes of a binary message so far.
-    pub(super) fn binary(&mut self) -> &mut Vec<u8> {
+    /// The bytes of a binary message so far, to which at most `more` will be appended: one beyond `limit` in all, at most.
+    pub(super) fn binary_with(&mut self, more: usize, limit: u64) -> &mut Vec<u8> {
+        let bytes = self.binary();
+        let most = usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_add(1));
+        // A vector doubles by itself, which must not take it beyond the limit.
+        if bytes.capacity() > most / 2 && bytes.capacity() - bytes.len() < more {
+            bytes.reserve_exact(most - bytes.len());
+        }
+        bytes
+    }
+
+    fn binary(&mut self) -> &mut Vec<u8> {
         if !matches!(self, Self::Binary(_)) {
             *self = Self::Binary(Vec::new());
         }

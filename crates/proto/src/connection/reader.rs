@@ -425,23 +425,30 @@ impl Reader {
         let mut step = Vec::new();
         // A binary message is inflated to where it will stand.
         let gathers = self.delivery == Delivery::Assembled;
-        let out = if gathers && message.kind == Kind::Binary { self.gather.binary() } else { &mut step };
+        let out = if gathers && message.kind == Kind::Binary {
+            self.gather.binary_with(room, limits.message)
+        } else {
+            &mut step
+        };
         let before = out.len();
         let inflated = match payload {
             Some(payload) => inflater.inflate(payload, out, room),
             None => inflater.finish(out, room),
-        }
-        .map_err(|_| Violation::InvalidDeflate)?;
-        message.more = inflated.more;
+        };
         message.size += (out.len() - before) as u64;
-        if message.size > limits.message {
-            return Err(Violation::MessageTooBig { limit: limits.message });
-        }
+        let too_big = message.size > limits.message;
+        // What is wrong first decides, so that it does not depend on how the input was cut: the text up to the one byte beyond
+        // the limit, then the limit, then what could not be inflated.
         if message.kind == Kind::Text && gathers {
             self.gather.push(message.kind, &mut self.utf8, &step, limits.message)?;
         } else if message.kind == Kind::Text {
             self.utf8.check(&step, |_| {})?;
         }
+        if too_big {
+            return Err(Violation::MessageTooBig { limit: limits.message });
+        }
+        let inflated = inflated.map_err(|_| Violation::InvalidDeflate)?;
+        message.more = inflated.more;
         let chunk = (!gathers && !step.is_empty()).then_some(Event::Chunk(Cow::Owned(step)));
         Ok((inflated.consumed, chunk))
     }

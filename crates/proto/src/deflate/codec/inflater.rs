@@ -145,11 +145,12 @@ fn run(
         let space = room_left.min(step.len());
         let Some(space) = step.get_mut(..space) else { break true };
         let (read, written) = (stream.total_in(), stream.total_out());
-        let status =
-            stream.decompress(input_left, space, InflateFlush::NoFlush).map_err(|_| InflateError::Corrupt)?;
+        let status = stream.decompress(input_left, space, InflateFlush::NoFlush);
         let read = (stream.total_in() - read) as usize;
         let written = (stream.total_out() - written) as usize;
+        // What came before a fault counts: whether it is found in this step depends on how the input was cut.
         out.extend_from_slice(space.get(..written).unwrap_or_default());
+        let status = status.map_err(|_| InflateError::Corrupt)?;
         let filled = written == space.len();
         input_left = input_left.get(read..).unwrap_or_default();
         room_left -= written;
