@@ -53,7 +53,8 @@ impl Gather {
         bytes
     }
 
-    fn binary(&mut self) -> &mut Vec<u8> {
+    /// The bytes of a binary message so far.
+    pub(super) fn binary(&mut self) -> &mut Vec<u8> {
         if !matches!(self, Self::Binary(_)) {
             *self = Self::Binary(Vec::new());
         }
