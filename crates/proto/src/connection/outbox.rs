@@ -66,6 +66,11 @@ impl Outbox {
         self.waiting == 0
     }
 
+    /// Whether [`chunk`](Buf::chunk) is all that waits.
+    pub fn is_contiguous(&self) -> bool {
+        self.runs.is_empty()
+    }
+
     /// Lets `write` append to what is copied.
     pub(crate) fn copy(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         // What has been written stands in front; moving the rest there costs less than growing without end.
@@ -76,6 +81,10 @@ impl Outbox {
         let before = self.copied.len();
         write(&mut self.copied);
         let added = self.copied.len().saturating_sub(before);
+        // An empty run would look like the end of all.
+        if added == 0 {
+            return;
+        }
         self.waiting += added;
         match self.runs.back_mut() {
             Some(Run::Copied(run)) => *run += added,

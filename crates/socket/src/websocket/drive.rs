@@ -117,13 +117,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn try_poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.connection.outbox().is_empty() {
             let outbox = self.connection.outbox();
-            let mut chunks = [IoSlice::new(&[]); WRITE_CHUNKS];
-            let written = match outbox.chunks_vectored(&mut chunks) {
-                1 => ready!(Pin::new(&mut self.stream).poll_write(cx, outbox.chunk()))?,
-                used => {
-                    let chunks = chunks.get(..used).unwrap_or_default();
-                    ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, chunks))?
-                }
+            let stream = Pin::new(&mut self.stream);
+            let written = if outbox.is_contiguous() {
+                ready!(stream.poll_write(cx, outbox.chunk()))?
+            } else {
+                let mut chunks = [IoSlice::new(&[]); WRITE_CHUNKS];
+                let used = outbox.chunks_vectored(&mut chunks);
+                ready!(stream.poll_write_vectored(cx, chunks.get(..used).unwrap_or_default()))?
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
