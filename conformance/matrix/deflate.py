@@ -17,7 +17,7 @@ class Deflater:
     def __init__(self, bits=15, takeover=True, level=6, strategy=zlib.Z_DEFAULT_STRATEGY):
         # zlib cannot make a raw stream with a window of 256 bytes; stored blocks refer to nothing.
         self.settings = (0 if bits == 8 else level, zlib.DEFLATED, -max(bits, 9), 8, strategy)
-        self.takeover = takeover
+        self.bits, self.takeover = bits, takeover
         self.stream = zlib.compressobj(*self.settings)
 
     def message(self, data):

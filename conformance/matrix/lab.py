@@ -122,7 +122,7 @@ class ServerLab:
         if not mine_takeover:
             session.deflater.takeover = False
         if mine_bits:
-            session.deflater = deflate.Deflater(mine_bits, session.deflater.takeover)
+            session.deflater = deflate.Deflater(min(mine_bits, session.deflater.bits), session.deflater.takeover)
         return session
 
     def finish(self, session_ok):
