@@ -42,13 +42,12 @@ impl Gather {
         }
     }
 
-    /// The bytes of a binary message so far, to which at most `more` will be appended: one beyond `limit` in all, at most.
+    /// The bytes of a binary message so far, with room for `more`, of a message that is known to come to at most `limit` bytes.
     pub(super) fn binary_with(&mut self, more: usize, limit: u64) -> &mut Vec<u8> {
         let bytes = self.binary();
-        let most = usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_add(1));
-        // A vector doubles by itself, which must not take it beyond the limit.
-        if bytes.capacity() > most / 2 && bytes.capacity() - bytes.len() < more {
-            bytes.reserve_exact(most - bytes.len());
+        // The first piece takes the room that it needs.
+        if !bytes.is_empty() {
+            bytes.reserve_exact(growth(bytes.len(), more, bytes.capacity(), limit));
         }
         bytes
     }
@@ -86,14 +85,16 @@ impl Gather {
 }
 
 /// How much to reserve for `more` bytes: room for four times what has come by then, so that the cost stays linear and a head
-/// that declares much reserves nothing, but not beyond what will come at most.
+/// that declares much reserves nothing, but not beyond what will come at most. The last move is from a buffer of at most half of
+/// that, so that the two take one and a half times of it for a moment.
 fn growth(length: usize, more: usize, capacity: usize, limit: u64) -> usize {
     let needed = length + more;
     if needed <= capacity {
         return more;
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    needed.saturating_mul(4).min(limit).max(needed) - length
+    let grown = needed.saturating_mul(4);
+    if grown > limit / 2 { limit.max(needed) - length } else { grown - length }
 }
 
 #[cfg(test)]
@@ -107,6 +108,8 @@ mod tests {
         assert_eq!(growth(10, 1, 10, 1000), 34);
         assert_eq!(growth(10, 1, 10, 12), 2);
         assert_eq!(growth(10, 5, 100, 1000), 5);
+        assert_eq!(growth(120, 5, 120, 1000), 380);
+        assert_eq!(growth(120, 10, 120, 1000), 880);
         assert_eq!(growth(900, 10, 900, u64::MAX), 910 * 4 - 900);
     }
 }

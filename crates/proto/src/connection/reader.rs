@@ -123,7 +123,7 @@ impl Reader {
                     } else if self.message.is_some_and(|message| message.compressed) {
                         self.compressed(header, taken, limits, input)?.map(Incoming::Data)
                     } else {
-                        self.plain(header, taken, input)?.map(Incoming::Data)
+                        self.plain(header, taken, limits, input)?.map(Incoming::Data)
                     };
                     if more.is_some() || matches!(self.stage, Stage::Payload { .. }) {
                         return Ok(more);
@@ -334,6 +334,7 @@ impl Reader {
         &mut self,
         header: Header,
         taken: u64,
+        limits: &Limits,
         input: &mut Input<'i>,
     ) -> Result<Option<Event<'i>>, Violation> {
         let Some(message) = self.message else { return Ok(None) };
@@ -361,7 +362,9 @@ impl Reader {
             }));
         }
         if !piece.is_empty() {
-            self.gather.push(message.kind, &mut self.utf8, piece, message.size)?;
+            // How much there will be is known in the last frame only.
+            let most = if header.fin { message.size } else { limits.message };
+            self.gather.push(message.kind, &mut self.utf8, piece, most)?;
         }
         Ok(None)
     }
@@ -425,8 +428,9 @@ impl Reader {
         let mut step = Vec::new();
         // A binary message is inflated to where it will stand.
         let gathers = self.delivery == Delivery::Assembled;
+        let most = limits.message.saturating_add(1);
         let out = if gathers && message.kind == Kind::Binary {
-            self.gather.binary_with(room, limits.message)
+            self.gather.binary_with(room, most)
         } else {
             &mut step
         };
@@ -440,7 +444,7 @@ impl Reader {
         // What is wrong first decides, so that it does not depend on how the input was cut: the text up to the one byte beyond
         // the limit, then the limit, then what could not be inflated.
         if message.kind == Kind::Text && gathers {
-            self.gather.push(message.kind, &mut self.utf8, &step, limits.message)?;
+            self.gather.push(message.kind, &mut self.utf8, &step, most)?;
         } else if message.kind == Kind::Text {
             self.utf8.check(&step, |_| {})?;
         }
