@@ -13,6 +13,7 @@ mod compression;
 mod control;
 mod fragments;
 mod framing;
+mod heap;
 mod keep_alive;
 mod outgoing;
 mod text;
