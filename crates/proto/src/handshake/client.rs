@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::field::trim;
 use super::head::{Head, HeadBuffer, HeadScanner, Headers};
 use super::key::{Accept, Key};
 use super::rejection::{Gathering, Rejection};
@@ -182,7 +181,7 @@ impl ClientHandshake {
         if lines.next().is_some() || chosen.contains(&b',') {
             return Err(Violation::new(Rule::SubprotocolSeveral).found(chosen));
         }
-        match offered.iter().find(|token| token.as_bytes() == trim(chosen)) {
+        match offered.iter().find(|token| token.as_bytes() == chosen) {
             Some(token) => Ok(Some(token.clone())),
             None => Err(Violation::new(Rule::SubprotocolUnoffered).found(chosen)),
         }

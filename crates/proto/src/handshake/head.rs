@@ -357,7 +357,8 @@ impl HeadBuffer {
     /// Takes what belongs to the head; the head and how many bytes that was, once it is whole.
     pub(crate) fn receive(&mut self, input: &[u8]) -> Result<Option<(Head, usize)>, Violation> {
         let before = self.bytes.len();
-        let room = self.scanner.limits.bytes.saturating_sub(before);
+        // At least one, as the scanner refuses at a byte.
+        let room = self.scanner.limits.bytes.max(1).saturating_sub(before);
         self.bytes.extend_from_slice(input.get(..room).unwrap_or(input));
         match self.scanner.scan(&self.bytes) {
             Scan::Incomplete => Ok(None),

@@ -58,7 +58,7 @@ struct Fields<'a> {
     connection: bool,
     body: Option<&'a [u8]>,
     subprotocols: Option<Vec<&'a [u8]>>,
-    offers: Vec<Offer>,
+    extensions: Vec<&'a [u8]>,
 }
 
 /// A header that may come only once.
@@ -86,7 +86,7 @@ impl<'a> Once<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn gather(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Self, Violation> {
+    fn gather(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut fields = Self::default();
         for (name, value) in headers {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -110,26 +110,11 @@ impl<'a> Fields<'a> {
             } else if is("sec-websocket-protocol") {
                 fields.subprotocols.get_or_insert_default().extend(members(value));
             } else if is("sec-websocket-extensions") {
-                offers(value, &mut fields.offers)?;
+                fields.extensions.push(value);
             }
         }
-        Ok(fields)
+        fields
     }
-}
-
-/// The offers of permessage-deflate in one header line, in their order. Other extensions, and offers that this end does not
-/// understand, are declined by passing over them (§9.1, RFC 7692 §5); a list that is none is refused.
-fn offers(value: &[u8], offers: &mut Vec<Offer>) -> Result<(), Violation> {
-    let malformed = || Violation::new(Rule::ExtensionSyntax).found(value);
-    let mut empty = true;
-    for extension in Extensions::new(value) {
-        let extension = extension.map_err(|_| malformed())?;
-        empty = false;
-        if extension.name() == deflate::NAME {
-            offers.extend(Offer::parse(&extension));
-        }
-    }
-    if empty { Err(malformed()) } else { Ok(()) }
 }
 
 impl Opening {
@@ -147,7 +132,7 @@ impl Opening {
         }
         let from_target = target_authority(request.target)
             .ok_or_else(|| Violation::new(Rule::TargetForm).found(request.target.as_bytes()))?;
-        let fields = Fields::gather(request.headers)?;
+        let fields = Fields::gather(request.headers);
 
         // Item 2: a Host, which an absolute URL overrides (RFC 9112 §3.2.2).
         let host = fields.host.only(Rule::HostMissing, Rule::HostRepeated)?;
@@ -188,13 +173,13 @@ impl Opening {
             }
             None => None,
         };
-        // Item 8; item 9 is `fields.offers`.
+        // Items 8 and 9.
         let subprotocols = fields.subprotocols.map(subprotocols).transpose()?.unwrap_or_default();
         Ok(Self {
             host: String::from_utf8_lossy(host).into(),
             origin,
             subprotocols,
-            offers: fields.offers,
+            offers: offers(&fields.extensions)?,
             key,
         })
     }
@@ -324,4 +309,21 @@ fn subprotocols(mut offered: Vec<&[u8]>) -> Result<Box<str>, Violation> {
         Some(token) => Err(Violation::new(Rule::SubprotocolRepeated).found(token)),
         None => Ok(list),
     }
+}
+
+/// The offers of permessage-deflate in all header lines, in their order. Other extensions, and offers that this end does not
+/// understand, are declined by passing over them (§9.1, RFC 7692 §5); a list that is none is refused.
+fn offers(lines: &[&[u8]]) -> Result<Vec<Offer>, Violation> {
+    let mut offers = Vec::new();
+    let mut extensions = 0;
+    for &value in lines {
+        for extension in Extensions::new(value) {
+            let extension = extension.map_err(|_| Violation::new(Rule::ExtensionSyntax).found(value))?;
+            extensions += 1;
+            if extension.name() == deflate::NAME {
+                offers.extend(Offer::parse(&extension));
+            }
+        }
+    }
+    if extensions == 0 && !lines.is_empty() { Err(Violation::new(Rule::ExtensionSyntax)) } else { Ok(offers) }
 }
