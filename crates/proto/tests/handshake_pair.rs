@@ -1,5 +1,7 @@
 //! Both sides of the opening handshake, back to back.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic in its helpers too")]
+
 use antiphon_proto::Entropy;
 use antiphon_proto::deflate::{DeflateConfig, Offer};
 use antiphon_proto::handshake::{
@@ -28,7 +30,7 @@ fn run(request: ClientRequest, acceptance: &Acceptance<'_>) -> (Agreed, Agreed) 
         panic!("the server completes");
     };
     assert_eq!(used, input.len());
-    let accepted = request.accept(acceptance).expect("an acceptance without headers");
+    let accepted = request.accept(acceptance).unwrap();
     // §4.1: what follows the response is frame data, also in the same read.
     let output = [&accepted.response[..], b"\x81\x02hi"].concat();
     let Ok(Progress::Complete { value: response, used }) = client.receive(&output) else {

@@ -42,7 +42,7 @@ impl WsUri {
             return Err(UriError::Host(excerpt(host.as_bytes())));
         }
         if port == 0 {
-            return Err(UriError::Port("0".into()));
+            return Err(UriError::Port(excerpt(b"0")));
         }
         let resource = check_resource(resource)?;
         Ok(Self { tls, host: host.to_owned(), v6, port, resource })
