@@ -8,8 +8,8 @@ use serde::Deserialize as _;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-use super::Config;
 use super::keys::Keys;
+use super::{Config, Span};
 
 /// What the settings are made of; the later field wins over the earlier.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Layers {
                 let name = path.display().to_string();
                 let text = std::fs::read_to_string(path)
                     .map_err(|e| ConfigError::one(format!("{name} cannot be read: {e}")))?;
-                check(&name, &text)?
+                parse(&name, &text)?
             }
             None => Table::try_from(Config::development()).map_err(|e| ConfigError::one(e.to_string()))?,
         };
@@ -45,18 +45,26 @@ impl Layers {
         if let Some(workers) = self.workers {
             config.http.workers = workers;
         }
-        if config.http.listen.is_empty() {
-            return Err(ConfigError::one("http.listen is empty; name at least one ADDRESS:PORT".into()));
-        }
-        Ok(config)
+        let problems = contradictions(&config);
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
     }
 }
 
-/// Checks the text of a configuration file, and gives its settings.
+/// Checks the text of a configuration file.
 ///
 /// # Errors
-/// Every unknown key with its line and the nearest known one; else the first value of a wrong type.
-pub(crate) fn check(name: &str, text: &str) -> Result<Table, ConfigError> {
+/// Every unknown key with its line and the nearest known one; else the first value of a wrong type; else every value that
+/// contradicts another or lets nothing through.
+pub(crate) fn check(name: &str, text: &str) -> Result<(), ConfigError> {
+    let config =
+        Config::deserialize(parse(name, text)?).map_err(|e| ConfigError::one(format!("{name}: {e}")))?;
+    let problems: Vec<_> =
+        contradictions(&config).iter().map(|problem| format!("{name}: {problem}")).collect();
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+}
+
+/// The settings in the text of a configuration file.
+fn parse(name: &str, text: &str) -> Result<Table, ConfigError> {
     let spanned = DeTable::parse(text).map_err(|e| ConfigError::one(format!("{name}: {e}")))?;
     let unknown = unknown_keys(name, text, spanned.get_ref());
     if !unknown.is_empty() {
@@ -64,6 +72,41 @@ pub(crate) fn check(name: &str, text: &str) -> Result<Table, ConfigError> {
     }
     toml::from_str::<Config>(text).map_err(|e| ConfigError::one(format!("{name}: {e}")))?;
     text.parse().map_err(|e| ConfigError::one(format!("{name}: {e}")))
+}
+
+/// What values of the right types must not be.
+fn contradictions(config: &Config) -> Vec<String> {
+    let Config { http, websocket, client, channel, .. } = config;
+    let mut problems = Vec::new();
+    if http.listen.is_empty() {
+        problems.push("http.listen is empty; name at least one ADDRESS:PORT".to_owned());
+    }
+    for (key, value) in [
+        ("websocket.message_size_limit", websocket.message_size_limit),
+        ("websocket.frame_size_limit", websocket.frame_size_limit),
+        ("websocket.fragment_limit", websocket.fragment_limit as usize),
+        ("client.queue_max_size", client.queue_max_size),
+        ("channel.max_length", channel.max_length),
+    ] {
+        if value == 0 {
+            problems.push(format!("{key} is 0, which lets nothing through; it must be at least 1"));
+        }
+    }
+    let shortest = Span::seconds(0);
+    for (key, value) in
+        [("pong_timeout", client.pong_timeout), ("stale_close_delay", client.stale_close_delay)]
+    {
+        if value == shortest {
+            problems.push(format!("client.{key} is {value}, which no client can keep; it must be longer"));
+        }
+    }
+    if client.pong_timeout.0 >= client.ping_interval.0 {
+        let (timeout, interval) = (client.pong_timeout, client.ping_interval);
+        problems.push(format!(
+            "client.pong_timeout is {timeout} and client.ping_interval {interval}; the timeout must be shorter"
+        ));
+    }
+    problems
 }
 
 fn unknown_keys(name: &str, text: &str, sections: &DeTable<'_>) -> Vec<String> {
@@ -190,6 +233,12 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_checked_for_contradictions() {
+        let error = check("a.toml", "[client]\nping_interval = \"1s\"\n").unwrap_err().to_string();
+        assert!(error.starts_with("a.toml: client.pong_timeout is 8s"), "{error}");
+    }
+
+    #[test]
     fn a_wrong_type_is_named_with_its_line() {
         let error = check("a.toml", "[http]\nworkers = \"two\"\n").unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("workers"), "{error}");
@@ -220,6 +269,10 @@ mod tests {
             ("ANTIPHON_ECHO__ENABLED", "yes", "not true or false"),
             ("ANTIPHON_HTTP__WORKERS", "-1", "ANTIPHON_HTTP__WORKERS=-1"),
             ("ANTIPHON_CLIENT__PING_INTERVAL", "25", "unit"),
+            ("ANTIPHON_CLIENT__PING_INTERVAL", "5s", "client.pong_timeout is 8s"),
+            ("ANTIPHON_CLIENT__STALE_CLOSE_DELAY", "0s", "client.stale_close_delay is 0s"),
+            ("ANTIPHON_CHANNEL__MAX_LENGTH", "0", "channel.max_length is 0"),
+            ("ANTIPHON_HTTP__LISTEN", "", "http.listen is empty"),
         ] {
             let error = environment(&[(variable, value)]).resolve().unwrap_err().to_string();
             assert!(error.contains(says), "{variable}={value}: {error}");

@@ -28,38 +28,35 @@ pub(super) fn accept(
     socket: Socket<'_>,
 ) -> Result<(Response<()>, Upgrade), Refusal> {
     let opening = http::check(request, &settings.handshake)?;
-    let channel = match socket {
-        Socket::Raw(segment) => {
-            let parsed = channels::parse_name(segment, settings.config.channel.max_length);
-            let channel = parsed.map_err(|sentence| opening.refuse(400, &sentence))?;
-            raw_is_open(settings).map_err(|setting| {
-                opening.refuse(403, &format!("/raw needs no token, and is closed until {setting} is true."))
-            })?;
-            Some(channel)
-        }
-        Socket::Client
-            if opening
-                .subprotocols()
-                .next()
-                .is_some_and(|_| !opening.subprotocols().any(|offered| offered == SUBPROTOCOL)) =>
-        {
-            let offered: Vec<&str> = opening.subprotocols().collect();
-            let sentence = format!(
-                "None of the subprotocols offered ({}) is spoken here; offer {SUBPROTOCOL}, or none.",
-                offered.join(", ")
-            );
-            return Err(opening.refuse(400, &sentence));
-        }
-        Socket::Client | Socket::Echo => None,
+    let subprotocols: &[&str] = match socket {
+        Socket::Client => &[SUBPROTOCOL],
+        Socket::Echo | Socket::Raw(_) => &[],
     };
-    let subprotocols: &[&str] = if matches!(socket, Socket::Client) { &[SUBPROTOCOL] } else { &[] };
     let acceptance = Acceptance { subprotocols, deflate: settings.deflate.as_ref(), headers: &[] };
     let (response, agreed) =
         opening.accept_http(&acceptance).map_err(|e| opening.refuse(500, &format!("The answer has {e}.")))?;
-    let upgrade = match (socket, channel) {
-        (Socket::Client, _) => Upgrade::Client(agreed),
-        (_, Some(channel)) => Upgrade::Raw(agreed, channel),
-        (_, None) => Upgrade::Echo(agreed),
+    let upgrade = match socket {
+        Socket::Echo => Upgrade::Echo(agreed),
+        Socket::Raw(segment) => {
+            let channel = channels::parse_name(segment, settings.config.channel.max_length);
+            let channel = channel.map_err(|sentence| opening.refuse(400, &sentence))?;
+            raw_is_open(settings).map_err(|setting| {
+                opening.refuse(403, &format!("/raw needs no token, and is closed until {setting} is true."))
+            })?;
+            Upgrade::Raw(agreed, channel)
+        }
+        Socket::Client => {
+            let offered: Vec<&str> = opening.subprotocols().collect();
+            // A browser would fail the connection, and not say why.
+            if agreed.subprotocol.is_none() && !offered.is_empty() {
+                let sentence = format!(
+                    "None of the subprotocols offered ({}) is spoken here; offer {SUBPROTOCOL}, or none.",
+                    offered.join(", ")
+                );
+                return Err(opening.refuse(400, &sentence));
+            }
+            Upgrade::Client(agreed)
+        }
     };
     Ok((response, upgrade))
 }
