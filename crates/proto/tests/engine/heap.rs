@@ -333,6 +333,9 @@ fn pings_to_a_peer_that_reads_nothing_stay_bounded() {
     }
 }
 
+/// One way to send a message.
+type Send<'a> = dyn Fn(&mut Connection) -> Result<(), SendError> + 'a;
+
 #[test]
 fn rustsec_2020_0043_a_peer_that_never_reads() {
     const LIMIT: usize = 100_000;
@@ -342,7 +345,7 @@ fn rustsec_2020_0043_a_peer_that_never_reads() {
             let payload = crate::tested::Keys::new(2).bytes(MESSAGE);
             let prepared = Prepared::binary(&payload);
             let shared = bytes::Bytes::from(payload.clone());
-            let sends: [&dyn Fn(&mut Connection) -> Result<(), SendError>; 5] = [
+            let sends: [&Send<'_>; 5] = [
                 &|conn| conn.send_binary(&payload),
                 &|conn| conn.send_bytes(Kind::Binary, shared.clone()),
                 &|conn| conn.send_prepared(&prepared),

@@ -8,6 +8,7 @@
 mod tested;
 mod wire;
 
+mod advisories;
 mod closing;
 mod compression;
 mod control;
