@@ -83,14 +83,14 @@ impl Outbox {
         let added = self.copied.len().saturating_sub(before);
         // An empty run would look like the end of all.
         if added == 0 {
+            // An empty run would be an empty chunk in front of what waits.
             return;
         }
         self.waiting += added;
         match self.runs.back_mut() {
             Some(Run::Copied(run)) => *run += added,
-            // An empty run would be an empty chunk in front of what waits.
-            Some(Run::Shared(_)) if added > 0 => self.runs.push_back(Run::Copied(added)),
-            Some(Run::Shared(_)) | None => {}
+            Some(Run::Shared(_)) => self.runs.push_back(Run::Copied(added)),
+            None => {}
         }
     }
 
@@ -207,19 +207,34 @@ mod tests {
         Copy(Vec<u8>),
         Share(Vec<u8>),
         Advance(usize),
+        /// As a write of one chunk does.
+        AdvanceChunk,
         Lend,
         Reclaim,
     }
 
     fn op() -> impl Strategy<Value = Op> {
-        let bytes = || prop::collection::vec(any::<u8>(), 0..600);
+        let some = || prop::collection::vec(any::<u8>(), 1..600);
+        let bytes = move || prop_oneof![3 => some(), 1 => Just(Vec::new())];
         prop_oneof![
             bytes().prop_map(Op::Copy),
             bytes().prop_map(Op::Share),
             (0usize..2000).prop_map(Op::Advance),
+            Just(Op::AdvanceChunk),
             Just(Op::Lend),
             Just(Op::Reclaim),
         ]
+    }
+
+    #[test]
+    fn nothing_is_no_chunk() {
+        let mut outbox = Outbox::default();
+        outbox.share("a".into());
+        outbox.copy(|_| {});
+        outbox.share(Bytes::new());
+        outbox.share("b".into());
+        outbox.advance(1);
+        assert_eq!(outbox.chunk(), b"b");
     }
 
     proptest! {
@@ -240,6 +255,11 @@ mod tests {
                     }
                     Op::Advance(count) => {
                         let count = count.min(model.len());
+                        outbox.advance(count);
+                        model.drain(..count);
+                    }
+                    Op::AdvanceChunk => {
+                        let count = outbox.chunk().len();
                         outbox.advance(count);
                         model.drain(..count);
                     }

@@ -208,15 +208,24 @@ proptest! {
         for delivery in [Delivery::Assembled, Delivery::Streamed] {
             let expected = with(role, delivery, Limits::default(), compress).feed(&bytes);
             let mut tested = with(role, delivery, Limits::default(), compress);
-            let (mut kept, mut plain, mut seen) = (bytes.clone(), 0, Vec::new());
+            let (mut kept, mut plain, mut seen, mut rest) = (Vec::new(), 0, Vec::new(), &bytes[..]);
             loop {
                 let mut input = Input::resume(&mut kept, plain);
-                let Some(event) = tested.conn.poll(tested.now, &mut input) else { break };
-                seen.push(Seen::from(event));
-                let rest = input.rest();
-                plain = rest.1;
-                kept = rest.0.to_vec();
+                let event = tested.conn.poll(tested.now, &mut input).map(Seen::from);
+                let (left, unmasked) = input.rest();
+                let stops = event.is_none();
+                (kept, plain) = (left.to_vec(), unmasked);
+                if stops && rest.is_empty() {
+                    break;
+                }
+                seen.extend(event);
+                // And read more behind what is left.
+                let (read, later) = rest.split_at(random.below(5000).min(rest.len()));
+                kept.extend_from_slice(read);
+                rest = later;
             }
+            let (seen, _) = put_together(seen);
+            let (expected, _) = put_together(expected);
             prop_assert_eq!(&seen, &expected);
         }
     }
