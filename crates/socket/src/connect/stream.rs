@@ -1,0 +1,191 @@
+//! The stream below a client's WebSocket.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::target::Cleartext;
+#[cfg(feature = "tls")]
+use tokio_rustls::client::TlsStream;
+
+/// Any stream that can carry a tunnel.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
+
+/// A way to the server that says nothing yet: it becomes a [`ClientStream`].
+pub(super) enum Link {
+    Direct(TcpStream),
+    /// Through a proxy, which may itself be spoken to over TLS.
+    Tunnel(Box<dyn Io>),
+}
+
+/// The stream of a client: TCP or a proxy's tunnel, and TLS in it for `wss`.
+pub struct ClientStream {
+    kind: Kind,
+    address: SocketAddr,
+}
+
+enum Kind {
+    Tcp(TcpStream),
+    Tunnel(Box<dyn Io>),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TcpStream>>),
+    #[cfg(feature = "tls")]
+    TunnelTls(Box<TlsStream<Box<dyn Io>>>),
+}
+
+impl ClientStream {
+    /// The link as it is.
+    pub(super) fn cleartext(link: Link, address: SocketAddr, _granted: Cleartext) -> Self {
+        let kind = match link {
+            Link::Direct(stream) => Kind::Tcp(stream),
+            Link::Tunnel(stream) => Kind::Tunnel(stream),
+        };
+        Self { kind, address }
+    }
+
+    /// TLS on the link, its handshake done: the server has proved that it is `name`.
+    #[cfg(feature = "tls")]
+    pub(super) async fn secured(
+        link: Link,
+        address: SocketAddr,
+        tls: &crate::tls::Handshake,
+    ) -> io::Result<Self> {
+        let kind = match link {
+            Link::Direct(stream) => Kind::Tls(Box::new(tls.run(stream).await?)),
+            Link::Tunnel(stream) => Kind::TunnelTls(Box::new(tls.run(stream).await?)),
+        };
+        Ok(Self { kind, address })
+    }
+
+    /// Whether the bytes are encrypted on their way to the server.
+    pub fn is_secure(&self) -> bool {
+        !matches!(self.kind, Kind::Tcp(_) | Kind::Tunnel(_))
+    }
+
+    /// The address that was connected to: the server's, or that of the proxy.
+    pub fn peer_address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl fmt::Debug for ClientStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("ClientStream");
+        out.field("peer", &self.address).field("secure", &self.is_secure()).finish_non_exhaustive()
+    }
+}
+
+/// Runs an expression on the stream that is there.
+macro_rules! on {
+    ($this:expr, $stream:ident => $call:expr) => {
+        match &mut $this.kind {
+            Kind::Tcp($stream) => $call,
+            Kind::Tunnel($stream) => $call,
+            #[cfg(feature = "tls")]
+            Kind::Tls($stream) => $call,
+            #[cfg(feature = "tls")]
+            Kind::TunnelTls($stream) => $call,
+        }
+    };
+}
+
+/// Under TLS an end without `close_notify` is an error of the kind `UnexpectedEof`; an end in order reads zero bytes.
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        on!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, into))
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        on!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, chunks))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            Kind::Tunnel(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(_) | Kind::TunnelTls(_) => true,
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+/// A stream of which some bytes have been read already.
+pub(super) struct Rewind<S> {
+    kept: Bytes,
+    stream: S,
+}
+
+impl<S: Io + 'static> Rewind<S> {
+    /// `stream` as a tunnel that begins with `kept`.
+    pub(super) fn boxed(kept: Bytes, stream: S) -> Box<dyn Io> {
+        if kept.is_empty() { Box::new(stream) } else { Box::new(Self { kept, stream }) }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Rewind<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.kept.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, into);
+        }
+        let length = self.kept.len().min(into.remaining());
+        into.put_slice(&self.kept[..length]);
+        self.kept.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Rewind<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        chunks: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, chunks)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
