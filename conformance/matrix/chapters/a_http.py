@@ -2,7 +2,7 @@
 
 from case import Chapter, Wrong
 from chapters.asks import BAD, NOT_101, Table, ask, check_accepted
-from frame import binary, close, ping, text
+from frame import PING, binary, close, ping, text
 from head import fresh_key
 
 CHAPTER = Chapter("A", on=("server",))
@@ -126,6 +126,7 @@ for name, frames, back in (
         response = lab.accepted(wire)
         check_accepted(lab, response, key)
         session = lab.session(wire, response)
+        session.pings = [frame.payload for frame in frames if frame.opcode == PING]
         session.expect_all(back)
         session.finish()
 
