@@ -44,7 +44,7 @@ pub use refusal::Refusal;
 pub use rejection::Rejection;
 pub use request::{ClientRequest, RequestError};
 pub use server::{Accepted, Request, ServerHandshake, ServerPolicy};
-pub use token::{Extension, Extensions};
+pub use token::Extension;
 pub use uri::{UriError, WsUri};
 pub use violation::{Rule, Violation};
 

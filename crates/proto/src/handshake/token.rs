@@ -47,18 +47,18 @@ pub(crate) fn lists(value: &[u8], member: &str) -> bool {
 ///
 /// Yields `Err(Malformed)` once, last, where the grammar of §9.1 ends.
 #[derive(Clone, Debug)]
-pub struct Extensions<'a> {
+pub(crate) struct Extensions<'a> {
     rest: Cursor<'a>,
     failed: bool,
 }
 
 /// The value of a header is not a list of extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+pub(crate) struct Malformed;
 
 impl<'a> Extensions<'a> {
     /// Reads the value of one header line.
-    pub const fn new(value: &'a [u8]) -> Self {
+    pub(crate) const fn new(value: &'a [u8]) -> Self {
         Self { rest: Cursor { bytes: value }, failed: false }
     }
 
