@@ -60,7 +60,7 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {
-    /// Where to connect: ws://HOST[:PORT]/PATH
+    /// Where to connect: ws://HOST[:PORT]/PATH or wss://…
     pub(crate) url: String,
     /// Header to send with the request, as "Name: value"; may be given several times.
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
@@ -74,6 +74,15 @@ pub(crate) struct ConnectArgs {
     /// Send a ping this often, and print the round-trip time.
     #[arg(long, value_name = "INTERVAL")]
     pub(crate) ping: Option<Span>,
+    /// Proxy to connect through: http://HOST:PORT or socks5://HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// File with PEM certificates of authorities to trust besides the platform's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+    /// Trust any certificate. Anybody on the way can read and change what is sent.
+    #[arg(long)]
+    pub(crate) insecure_tls: bool,
     /// Send each line as a binary message.
     #[arg(long)]
     pub(crate) binary: bool,

@@ -84,7 +84,11 @@ fn what_goes_wrong_is_told_and_is_the_status() {
         (&["-H", "Origin: http://evil.example"], url(&server, "/echo"), b"", "403"),
         (&["--subprotocol", "centrifuge-protobuf"], url(&server, "/connection/websocket"), b"", "400"),
         (&[], "http://127.0.0.1/".into(), b"", "ws://"),
-        (&[], closed_port, b"", "onnect"),
+        (&[], closed_port.clone(), b"", "refused"),
+        (&[], closed_port.replace("ws:", "wss:"), b"", "refused"),
+        (&["--proxy", &closed_port.replace("ws:", "http:")], "ws://example.com/".into(), b"", "refused"),
+        (&["--proxy", "gopher://a"], url(&server, "/echo"), b"", "--proxy gopher://a"),
+        (&["--cacert", "/nowhere/ca.pem"], url(&server, "/echo"), b"", "/nowhere/ca.pem"),
     ] {
         let output = connect(arguments, &url, input);
         let said = String::from_utf8_lossy(&output.stderr);

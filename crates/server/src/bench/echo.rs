@@ -10,15 +10,14 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use antiphon_proto::{CloseCode, Connection, Event, SendError};
-use antiphon_socket::{Turn, WebSocket};
-use tokio::net::TcpStream;
+use antiphon_socket::{ClientStream, Turn, WebSocket};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{JoinSet, spawn_local};
 
 use super::histogram::Histogram;
 use super::report::{Report, progress};
 use crate::cli::BenchEchoArgs;
-use crate::client::{Dial, dial};
+use crate::client::connector;
 
 /// Connections that are being opened at once.
 const OPENING: usize = 64;
@@ -77,15 +76,19 @@ async fn measure(args: &BenchEchoArgs) -> Result<String, String> {
 }
 
 /// Opens all connections, some at a time.
-async fn open(args: &BenchEchoArgs) -> Result<Vec<WebSocket<TcpStream>>, String> {
+async fn open(args: &BenchEchoArgs) -> Result<Vec<WebSocket<ClientStream>>, String> {
     let mut sockets = Vec::with_capacity(args.connections as usize);
     let mut opening = JoinSet::new();
+    let connector = Rc::new(connector());
     for _ in 0..args.connections {
         if opening.len() >= OPENING {
             sockets.extend(opened(&mut opening).await?);
         }
-        let url = args.url.clone();
-        opening.spawn_local(async move { dial(&url, &Dial::default()).await });
+        let (connector, url) = (Rc::clone(&connector), args.url.clone());
+        opening.spawn_local(async move {
+            let connected = connector.connect(&url).await;
+            connected.map(|(socket, _)| socket).map_err(|e| format!("{url}: {e}"))
+        });
     }
     while !opening.is_empty() {
         sockets.extend(opened(&mut opening).await?);
@@ -94,8 +97,8 @@ async fn open(args: &BenchEchoArgs) -> Result<Vec<WebSocket<TcpStream>>, String>
 }
 
 async fn opened(
-    opening: &mut JoinSet<Result<WebSocket<TcpStream>, String>>,
-) -> Result<Option<WebSocket<TcpStream>>, String> {
+    opening: &mut JoinSet<Result<WebSocket<ClientStream>, String>>,
+) -> Result<Option<WebSocket<ClientStream>>, String> {
     opening.join_next().await.transpose().map_err(|e| e.to_string())?.transpose()
 }
 
@@ -122,7 +125,7 @@ async fn time(run: Rc<Run>, start: Instant, duration: Duration, live: bool) -> f
 }
 
 /// One connection: so many messages under way at any time, until the run is over and the last has come back.
-async fn converse(mut socket: WebSocket<TcpStream>, run: Rc<Run>) -> Result<(), String> {
+async fn converse(mut socket: WebSocket<ClientStream>, run: Rc<Run>) -> Result<(), String> {
     let mut sent = VecDeque::with_capacity(run.depth as usize);
     let mut failure = None;
     for _ in 0..run.depth {

@@ -1,102 +1,75 @@
-//! From a URL to an open WebSocket.
+//! From the command line to an open WebSocket.
 
+use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use antiphon_proto::deflate::{DeflateConfig, Offer};
-use antiphon_proto::handshake::{ClientHandshake, ClientRequest, Progress, WsUri};
-use antiphon_proto::{Config, Connection, Entropy, Limits};
-use antiphon_socket::WebSocket;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use antiphon_proto::handshake::{ClientRequest, WsUri};
+use antiphon_proto::{Config, Limits};
+use antiphon_socket::connect::ProxyChoice;
+use antiphon_socket::{ClientStream, Connector, TlsOptions, WebSocket};
 
-/// How long a connection may take to come about.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::cli::ConnectArgs;
 
 /// The largest message that a tool takes.
 const MESSAGE: u64 = 64 * 1024 * 1024;
 
-/// What to ask for besides the URL.
-#[derive(Debug, Default)]
-pub(crate) struct Dial<'a> {
-    /// Each as `Name: value`.
-    pub(crate) headers: &'a [String],
-    pub(crate) subprotocols: &'a [String],
-    pub(crate) deflate: bool,
+/// How the tools connect where nothing else is asked for.
+pub(crate) fn connector() -> Connector {
+    // The tools look themselves at how much waits to be sent.
+    let limits = Limits { frame: MESSAGE, message: MESSAGE, fragments: 1 << 20, outbox: usize::MAX };
+    Connector { config: Arc::new(Config { limits, ..Config::default() }), ..Connector::default() }
 }
 
-/// Opens a WebSocket.
+/// Opens a WebSocket as the command line says.
 ///
 /// # Errors
 /// A sentence that says what failed.
-pub(crate) async fn dial(url: &str, dial: &Dial<'_>) -> Result<WebSocket<TcpStream>, String> {
-    match tokio::time::timeout(TIMEOUT, open(url, dial)).await {
-        Ok(result) => result,
-        Err(_) => Err(format!("{url}: no connection within {} s", TIMEOUT.as_secs())),
+pub(super) async fn dial(args: &ConnectArgs) -> Result<WebSocket<ClientStream>, String> {
+    let mut connector = Connector { compression: args.deflate, ..connector() };
+    if let Some(proxy) = &args.proxy {
+        connector.proxy = ProxyChoice::Fixed(proxy.parse().map_err(|e| format!("--proxy {proxy}: {e}"))?);
+    }
+    if let Some(tls) = trust(args)? {
+        connector.tls = Arc::new(tls);
+    }
+    match connector.connect(request(args)?).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(error) => Err(format!("{}: {error}", args.url)),
     }
 }
 
-async fn open(url: &str, dial: &Dial<'_>) -> Result<WebSocket<TcpStream>, String> {
-    let uri: WsUri = url.parse().map_err(|e| format!("{url}: {e}"))?;
-    if uri.is_tls() {
-        return Err(format!("{url}: wss is not built in yet; use ws"));
+/// Whom to trust, where that is not whom the platform trusts.
+fn trust(args: &ConnectArgs) -> Result<Option<TlsOptions>, String> {
+    let mut options = None;
+    if let Some(path) = &args.cacert {
+        let name = path.display();
+        let pem = fs::read(path).map_err(|e| format!("--cacert {name} cannot be read: {e}"))?;
+        let roots = TlsOptions::default().add_root_pem(&pem);
+        options = Some(roots.map_err(|e| format!("--cacert {name}: {e}"))?);
     }
-    let (host, port) = (uri.host().to_owned(), uri.port());
-    let deflate = DeflateConfig::default();
+    if args.insecure_tls {
+        options = Some(options.unwrap_or_default().dangerously_accept_any_certificate());
+    }
+    Ok(options)
+}
+
+fn request(args: &ConnectArgs) -> Result<ClientRequest, String> {
+    let uri: WsUri = args.url.parse().map_err(|e| format!("{}: {e}", args.url))?;
     let mut request = ClientRequest::new(uri);
-    for token in dial.subprotocols {
-        request = request.subprotocol(token).map_err(|e| e.to_string())?;
+    for token in &args.subprotocol {
+        request = request.subprotocol(token).map_err(|e| format!("--subprotocol {token:?}: {e}"))?;
     }
-    if dial.deflate {
-        request = request.deflate(Offer::new(&deflate)).map_err(|e| e.to_string())?;
-    }
-    for header in dial.headers {
-        let (name, value) = header
-            .split_once(':')
-            .ok_or_else(|| format!("the header {header:?} has no colon; write \"Name: value\""))?;
-        let (name, value) = (name.trim(), value.trim());
-        let added = match name.eq_ignore_ascii_case("Origin") {
-            true => request.origin(value),
-            false => request.header(name, value),
+    for header in &args.headers {
+        let Some((name, value)) = header.split_once(':') else {
+            return Err(format!("the header {header:?} has no colon; write \"Name: value\""));
         };
-        request = added.map_err(|e| e.to_string())?;
+        let (name, value) = (name.trim(), value.trim());
+        let added = if name.eq_ignore_ascii_case("Origin") {
+            request.origin(value)
+        } else {
+            request.header(name, value)
+        };
+        request = added.map_err(|e| format!("the header {header:?}: {e}"))?;
     }
-
-    let stream = TcpStream::connect((host.as_str(), port)).await;
-    let mut stream = stream.map_err(|e| format!("{host}:{port} cannot be connected to: {e}"))?;
-    stream.set_nodelay(true).map_err(|e| format!("{url}: {e}"))?;
-    let mut handshake = ClientHandshake::new(request, &mut SystemEntropy);
-    let lost = |e: std::io::Error| format!("{url}: {e}");
-    stream.write_all(handshake.request_bytes()).await.map_err(lost)?;
-    let mut buffer = [0; 4096];
-    loop {
-        let length = stream.read(&mut buffer).await.map_err(lost)?;
-        let read = &buffer[..length];
-        if read.is_empty() {
-            return Err(format!("{url}: {}", handshake.handle_eof()));
-        }
-        if let Progress::Complete { value, used } =
-            handshake.receive(read).map_err(|e| format!("{url}: {e}"))?
-        {
-            let limits = Limits { frame: MESSAGE, message: MESSAGE, fragments: 1 << 20, outbox: usize::MAX };
-            let config = Config { limits, deflate, ..Config::default() };
-            let connection = Connection::client(
-                Arc::new(config),
-                value.agreed().deflate,
-                Box::new(SystemEntropy),
-                Instant::now(),
-            );
-            return Ok(WebSocket::new(stream, connection, &read[used..]));
-        }
-    }
-}
-
-/// Keys and masks from the operating system.
-struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        #[expect(clippy::unwrap_used, reason = "a client must not go on with a key that can be guessed")]
-        getrandom::fill(bytes).unwrap();
-    }
+    Ok(request)
 }

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, LocalOptions};
 
 use crate::cli::ConnectArgs;
 
-pub(crate) use dial::{Dial, dial};
+pub(crate) use dial::connector;
 
 /// `antiphon connect`.
 ///
@@ -19,8 +19,7 @@ pub(crate) use dial::{Dial, dial};
 pub(crate) fn run(args: &ConnectArgs) -> Result<(), String> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     runtime.map_err(|e| format!("the event loop: {e}"))?.block_on(async {
-        let dial = Dial { headers: &args.headers, subprotocols: &args.subprotocol, deflate: args.deflate };
-        let socket = dial::dial(&args.url, &dial).await?;
+        let socket = dial::dial(args).await?;
         if io::stdin().is_terminal() {
             let _ = writeln!(io::stderr(), "connected to {}; each line is sent, Ctrl-D closes", args.url);
         }
