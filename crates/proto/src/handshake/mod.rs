@@ -14,7 +14,7 @@
 //! * [`HeadScanner`] finds the end of a head and refuses what RFC 9112 forbids in one; it knows nothing of WebSocket and can
 //!   stand before any HTTP server.
 //! * [`Opening`] is what the rules of §4.2.1 leave of a request, wherever it came from: from bytes by [`ServerHandshake`], or
-//!   (feature `http`) from `http::request::Parts` by [`http::check`].
+//!   from `http::request::Parts` by `http::check` (feature `http`).
 //! * [`Rule`] is the table of everything that can be wrong, with the status and the section of each.
 
 mod client;
