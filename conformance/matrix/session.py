@@ -59,8 +59,9 @@ class Session:
                 if part.opcode == PING and part.cut is None:
                     self.pings.append(part.payload)
                 self.sent_close |= part.opcode == CLOSE and part.cut is None
-                part = part.encode(self.masking)
-            out.append(part)
+                out.append(part.encode(self.masking))
+            else:
+                out.append(part)
         return b"".join(out)
 
     def _bytes(self, count):

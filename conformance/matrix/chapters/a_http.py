@@ -1,7 +1,7 @@
 """A, the request as HTTP: the request line, the syntax of fields, bodies, and bytes around it (RFC 9112)."""
 
 from case import Chapter, Wrong
-from chapters.asks import BAD, NOT_101, Table, ask, check_accepted
+from chapters.asks import ACCEPT, BAD, NOT_101, Table, ask, check_accepted
 from frame import PING, binary, close, ping, text
 from head import fresh_key
 
@@ -195,7 +195,8 @@ for name, line in {
              extra=[line], silent=True, strict=None if name == "bare-lf" else BAD)
 T.refuses("space-before-colon-of-host", 20, "RFC 9112 §5.1", "Space before a colon is refused with 400.",
           lambda lab: {"Host": None, "Host ": lab.host}, (400,), silent=True)
-T.accepts("empty-line-before", 20, "RFC 9112 §2.2", "An empty line before the request is passed over.", before=b"\r\n")
+T.either("empty-line-before", 20, "RFC 9112 §2.2", "An empty line before the request should be passed over.",
+         before=b"\r\n", strict=ACCEPT)
 T.either("empty-lines-before", 20, "RFC 9112 §2.2", "Many empty lines before the request are answered.",
          before=b"\r\n" * 50, silent=True)
 T.refuses("nul-before", 20, "RFC 9112 §3", "A NUL before the request is refused.", before=b"\0", silent=True)

@@ -99,27 +99,25 @@ class Table:
             allowed, statuses = accept, refuse
             if strict is not None and lab.options.strict:
                 allowed, statuses = (True, ()) if strict == ACCEPT else (False, strict)
-            fields, given = changes(lab) if callable(changes) else changes, dict(options)
-            first = given.pop("first", None)
-            given["first"] = first.format(target=lab.target, host=lab.host) if first else None
+            fields = (changes(lab) if callable(changes) else changes) or {}
+            given = dict(options)
+            line = given.pop("first", None)
+            line = line.format(target=lab.target, host=lab.host) if line else None
             key = "dGhlIHNhbXBsZSBub25jZQ=="
-            request = lab.request(fields, given["first"], given.pop("extra", ()), key)
-            request = given.pop("before", b"") + request
-            given.pop("first")
-            ask(lab, request, None if "Sec-WebSocket-Key" in fields else key, accept=allowed, refuse=statuses, **given)
+            request = given.pop("before", b"") + lab.request(fields, line, given.pop("extra", ()), key)
+            sent_key = None if "Sec-WebSocket-Key" in fields else key
+            ask(lab, request, sent_key, accept=allowed, refuse=statuses, **given)
 
         self.chapter.add(name, item, section, rule, run, ("server",), needs)
 
-    def accepts(self, name, item, section, rule, changes=(), needs=(), **options):
+    def accepts(self, name, item, section, rule, changes=None, needs=(), **options):
         """The server must accept the request."""
-        self._add(name, item, section, rule, dict(changes) if changes == () else changes, options, needs, True, (), None)
+        self._add(name, item, section, rule, changes, options, needs, True, (), None)
 
-    def refuses(self, name, item, section, rule, changes=(), statuses=BAD, strict=None, needs=(), **options):
+    def refuses(self, name, item, section, rule, changes=None, statuses=BAD, strict=None, needs=(), **options):
         """The server must refuse the request with one of the statuses."""
-        changes = dict(changes) if changes == () else changes
         self._add(name, item, section, rule, changes, options, needs, False, statuses, strict)
 
-    def either(self, name, item, section, rule, changes=(), statuses=BAD, strict=None, needs=(), **options):
+    def either(self, name, item, section, rule, changes=None, statuses=BAD, strict=None, needs=(), **options):
         """The RFC leaves the choice; an answer must come, and be whole. `strict` is ACCEPT or the statuses."""
-        changes = dict(changes) if changes == () else changes
         self._add(name, item, section, rule, changes, options, needs, True, statuses, strict)

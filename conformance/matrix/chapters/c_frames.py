@@ -2,7 +2,7 @@
 
 from case import Chapter, Wrong
 from chapters.rows import echoes, fails, same
-from frame import BINARY, CLOSE, CONTINUATION, NAMES, PING, PONG, TEXT, Frame, binary, close, more, ping, pong, text
+from frame import BINARY, CLOSE, CONTINUATION, NAMES, PING, PONG, TEXT, Frame, binary, close, last, more, ping, pong, text
 
 CHAPTER = Chapter("C")
 
@@ -61,8 +61,6 @@ def mask_keys(lab):
         session.send(ping(bytes([n])))
         session.expect("pong", bytes([n]))
     session.finish()
-    if any(key == bytes(4) for key in session.keys) and len(session.keys) < 50:
-        raise Wrong("the masking keys are not random")
 
 
 @CHAPTER.case("mask-keys-are-random", 40, "§5.3", "Masking keys are not a counter.", on=("client",))
@@ -104,7 +102,7 @@ for frame in (ping, pong, close):
     name = frame.__name__
     opcode = {"ping": PING, "pong": PONG, "close": CLOSE}[name]
     body = b"\x03\xe8" if frame is close else b""
-    for size, form in ((126, 16), (127, 16), (65535, 16), (65536, 64)):
+    for size in (126, 127, 65535, 65536):
         fails(CHAPTER, f"{name}-of-{size}", 42, "§5.5", f"A {name} of {size} bytes is too long.",
               Frame(opcode, (body + b"x" * size)[:size]))
     fails(CHAPTER, f"{name}-of-126-header-only", 42, "§5.5", f"A long {name} fails before its payload comes.",
@@ -127,17 +125,15 @@ for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15):
           text("a", fin=False), Frame(opcode, b"x"))
     fails(CHAPTER, f"opcode-{opcode}-unfinished", 43, "§5.2", f"The opcode {opcode} is reserved, FIN or not.",
           Frame(opcode, b"x", fin=False))
-for opcode in (CONTINUATION,):
-    for fin in (False, True):
-        for payload in (b"", b"x"):
-            kind = f"{'final' if fin else 'unfinished'}-{'empty' if not payload else 'full'}"
-            fails(CHAPTER, f"continuation-of-nothing-{kind}", 43, "§5.4", "There is no message to continue.",
-                  Frame(opcode, payload, fin=fin))
-            fails(CHAPTER, f"continuation-after-message-{kind}", 43, "§5.4", "The message has ended before.",
-                  text("done"), Frame(opcode, payload, fin=fin), before=same(text("done")))
-            fails(CHAPTER, f"continuation-after-fragments-{kind}", 43, "§5.4", "The fragmented message has ended.",
-                  text("a", fin=False), Frame(opcode, b"b"), Frame(opcode, payload, fin=fin),
-                  before=same(text("ab")))
+for fin in (False, True):
+    for payload in (b"", b"x"):
+        kind = f"{'final' if fin else 'unfinished'}-{'full' if payload else 'empty'}"
+        stray = Frame(CONTINUATION, payload, fin=fin)
+        fails(CHAPTER, f"continuation-of-nothing-{kind}", 43, "§5.4", "There is no message to continue.", stray)
+        fails(CHAPTER, f"continuation-after-message-{kind}", 43, "§5.4", "The message has ended before.",
+              text("done"), stray, before=same(text("done")))
+        fails(CHAPTER, f"continuation-after-fragments-{kind}", 43, "§5.4", "The fragmented message has ended.",
+              text("a", fin=False), last("b"), stray, before=same(text("ab")))
 for first in (text, binary):
     for second in (text, binary):
         for fin in (False, True):
