@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use antiphon_proto::{Cause, CloseCode, CloseTimeout, Config, Connection, Eof, KeepAliveConfig, Role};
 
+use bytes::BufMut;
+
 use crate::tested::{ROLES, Seen, Tested, close_of, seconds};
-use crate::wire::{PING, PONG, TEXT, to};
+use crate::wire::{BINARY, PING, PONG, TEXT, to};
 
 const INTERVAL: Duration = seconds(25);
 const TIMEOUT: Duration = seconds(8);
@@ -65,6 +67,22 @@ fn any_byte_counts_as_a_sign_of_life() {
         tested.feed(&[TEXT]);
         assert_eq!(tested.timer(), []);
         assert!(tested.conn.is_open());
+    }
+}
+
+#[test]
+fn what_is_read_to_its_place_counts_too() {
+    for role in ROLES {
+        let mut tested = kept_alive(role);
+        let frame = to(role, BINARY, vec![0; 200_000]);
+        tested.feed(&frame[..100_000]);
+        tested.timer();
+        let mut buffer = tested.conn.payload_buffer().expect("room for the rest");
+        buffer.put_slice(&frame[100_000..100_001]);
+        drop(buffer);
+        tested.conn.handle_payload(1);
+        assert_eq!(tested.timer(), []);
+        assert_eq!(tested.feed(&frame[100_001..]), [Seen::Binary(vec![0; 200_000])]);
     }
 }
 

@@ -22,3 +22,4 @@ mod pair;
 mod schedules;
 mod splits;
 mod text;
+mod words;
