@@ -81,9 +81,8 @@ impl Outbox {
         let before = self.copied.len();
         write(&mut self.copied);
         let added = self.copied.len().saturating_sub(before);
-        // An empty run would look like the end of all.
+        // An empty run would be an empty chunk in front of what waits.
         if added == 0 {
-            // An empty run would be an empty chunk in front of what waits.
             return;
         }
         self.waiting += added;

@@ -132,7 +132,7 @@ impl Writer {
         }
         let length = payload.len() as u64;
         let header = Header { fin: true, rsv1: false, opcode: kind.opcode(), mask: None, length };
-        self.outbox.copy(|out| out.extend_from_slice(header.encode().as_slice()));
+        self.outbox.copy(|out| header.put(out));
         self.outbox.share(payload);
     }
 
@@ -187,10 +187,8 @@ impl Writer {
         let mask = self.mask();
         let header = Header { fin, rsv1, opcode, mask, length: payload.len() as u64 };
         self.outbox.copy(|out| {
-            let head = header.encode();
-            let head = head.as_slice();
-            out.reserve(head.len() + payload.len());
-            out.extend_from_slice(head);
+            out.reserve(MAX_HEADER + payload.len());
+            header.put(out);
             let start = out.len();
             out.extend_from_slice(payload);
             if let (Some(key), Some(payload)) = (mask, out.get_mut(start..)) {
