@@ -34,14 +34,16 @@ def takes(name, rule, answer, needed=()):
         for parameter in needed:
             if parameter not in offer:
                 raise Skip(f"the client does not offer {parameter}")
-        limit = offer.get("server_max_window_bits")
-        if limit or "server_no_context_takeover" in offer:
-            raise Skip("the client asks for more than this response grants")
-        agreed = agreement(elements(answer)[0][1])
+        if offer.get("server_max_window_bits"):
+            raise Skip("the client limits the server's window further")
+        granted = answer
+        if "server_no_context_takeover" in offer and "server_no_context_takeover" not in answer:
+            granted += "; server_no_context_takeover"
+        agreed = agreement(elements(granted)[0][1])
         top = offer.get("client_max_window_bits")
         if needed and top and agreed.client_bits > int(top):
             raise Skip(f"the client offers client_max_window_bits={top}")
-        wire.send(lab.response(request, {"Sec-WebSocket-Extensions": answer}))
+        wire.send(lab.response(request, {"Sec-WebSocket-Extensions": granted}))
         session = lab.session(wire, agreed)
         session.echo(text("hello hello hello hello"))
         session.finish()
