@@ -231,6 +231,13 @@ impl Connection {
         self.reader.payload_read(count);
     }
 
+    /// The transport takes bytes again after it had taken none, or bytes have come that are not polled yet: the peer is alive.
+    pub fn handle_progress(&mut self) {
+        if let Some(keep_alive) = &mut self.keep_alive {
+            keep_alive.heard();
+        }
+    }
+
     /// The peer's stream has ended. [`poll`](Self::poll) then tells what that means.
     pub fn handle_eof(&mut self, now: Instant, eof: Eof) {
         self.over(now, Stimulus::Eof, Cause::Eof(eof));

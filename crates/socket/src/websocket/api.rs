@@ -33,6 +33,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if self.connection.config().delivery == Delivery::Streamed {
             return self.poll_gather(cx);
         }
+        // What the reader of an earlier message has left.
+        self.incoming = None;
         let mut message = None;
         let turn = ready!(self.poll_turn(cx, &mut |_, event| {
             message = match event {
@@ -73,7 +75,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.start_send(message.into())
     }
 
-    /// Waits until all that was sent has been handed to the operating system.
+    /// Waits until all that was sent has been handed to the operating system. Timers are kept meanwhile, but no message is
+    /// received.
     ///
     /// # Errors
     ///
@@ -121,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Ready when there is room for a message.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.poll_write(cx) {
+        match self.poll_write_in_time(cx) {
             Poll::Pending if self.is_congested() => Poll::Pending,
             _ => Poll::Ready(()),
         }
@@ -136,8 +139,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     pub(super) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        ready!(self.poll_write(cx));
-        if self.failure.is_some() {
+        ready!(self.poll_write_in_time(cx));
+        if self.failure.is_some() || self.is_cut_off() {
             return Poll::Ready(Err(self.explain(SendError::Closed)));
         }
         Poll::Ready(Ok(()))
@@ -156,7 +159,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         match self.connection.end() {
             Some(end) if end.is_clean() => Ok(()),
             Some(end) => {
-                Err(Error::Ended { end: Box::new(end), io: self.failure.take().map(|error| *error) })
+                let io = self.failure.as_mut().and_then(|failure| failure.error.take());
+                Err(Error::Ended { end: Box::new(end), io })
             }
             None => Ok(()),
         }

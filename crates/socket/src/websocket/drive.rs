@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use antiphon_proto::{Connection, Eof, Event, Input, Prepared, SendError};
+use antiphon_proto::{Connection, Delivery, Eof, Event, Input, Prepared, SendError};
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::io::poll_read_buf;
 
-use super::{Stash, WebSocket, buffers};
+use super::{Failure, Stash, WebSocket, buffers};
 
 /// So many chunks go into one vectored write.
 const WRITE_CHUNKS: usize = 32;
@@ -37,12 +37,19 @@ pub enum Flush {
     Blocked,
 }
 
+/// What a turn leaves of its input.
+struct Left {
+    count: usize,
+    plain: usize,
+    unpolled: bool,
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Drives the connection: hands everything that comes to `handler`, as long as it does not break off, and writes what it
     /// queues, once for all that one read brought.
     ///
     /// While more than half of [`Limits::outbox`](antiphon_proto::Limits::outbox) waits to be written nothing is read: a peer
-    /// that does not take its answers cannot ask for more.
+    /// that does not take its answers cannot ask for more. Nor is `handler` called: one answer to each event always finds room.
     pub fn poll_turn(
         &mut self,
         cx: &mut Context<'_>,
@@ -56,23 +63,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 if self.handle(cx, &mut [], handler).is_break() {
                     return Poll::Ready(Turn::Paused);
                 }
-                if self.connection.is_done() {
+                // What this end said last may still have to be flushed.
+                if self.connection.is_done() && (written.is_ready() || self.is_cut_off()) {
                     self.timer = None;
                     return Poll::Ready(Turn::Done);
                 }
             }
-            if !armed || self.is_timer_late() {
-                if self.poll_timer(cx).is_ready() {
-                    continue;
-                }
-                armed = true;
+            let due = (!armed || self.is_timer_late()) && self.poll_timer(cx).is_ready();
+            armed = !due;
+            let blocked = written.is_pending() && self.is_congested();
+            let input = if blocked { Poll::Pending } else { self.poll_input(cx, handler) };
+            // After the input: what has come by now counts, though nobody was there to read it.
+            if due {
+                self.handle_due();
             }
-            if written.is_pending() && self.is_congested() {
-                return Poll::Pending;
-            }
-            if ready!(self.poll_input(cx, handler)).is_break() {
+            match input {
                 // What was queued goes out with what is queued until the next turn, or with the next flush.
-                return Poll::Ready(Turn::Paused);
+                Poll::Ready(ControlFlow::Break(())) => return Poll::Ready(Turn::Paused),
+                Poll::Pending if !due => return Poll::Pending,
+                _ => {}
             }
         }
         cx.waker().wake_by_ref();
@@ -106,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if self.failure.is_none() {
             match ready!(self.try_poll_write(cx)) {
                 Ok(()) => return Poll::Ready(()),
-                Err(error) => self.failure = Some(Box::new(error)),
+                Err(error) => self.fail(error),
             }
         }
         let outbox = self.connection.outbox();
@@ -114,22 +123,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Poll::Ready(())
     }
 
+    /// [`poll_write`](Self::poll_write) for one who does not receive meanwhile: deadlines are kept.
+    pub(super) fn poll_write_in_time(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.poll_write(cx).is_pending() && !self.is_cut_off() {
+            ready!(self.poll_timer(cx));
+            self.listen(cx);
+            self.handle_due();
+        }
+        Poll::Ready(())
+    }
+
+    /// Whether the connection has ended before all was written, and nothing will be any more.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.connection.is_done() && self.connection.poll_timeout().is_none()
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        // The reading side tells soon as a rule; the budget of a close is for a stream that does not.
+        let until = (Instant::now() + self.connection.config().close.0).into_std();
+        self.failure = Some(Box::new(Failure { error: Some(error), until }));
+    }
+
     fn try_poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.connection.outbox().is_empty() {
             let outbox = self.connection.outbox();
             let stream = Pin::new(&mut self.stream);
             let written = if outbox.is_contiguous() {
-                ready!(stream.poll_write(cx, outbox.chunk()))?
+                stream.poll_write(cx, outbox.chunk())
             } else {
                 let mut chunks = [IoSlice::new(&[]); WRITE_CHUNKS];
                 let used = outbox.chunks_vectored(&mut chunks);
-                ready!(stream.poll_write_vectored(cx, chunks.get(..used).unwrap_or_default()))?
+                stream.poll_write_vectored(cx, chunks.get(..used).unwrap_or_default())
             };
+            let was_blocked = std::mem::replace(&mut self.state.blocked, written.is_pending());
+            let written = ready!(written)?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             outbox.advance(written);
             self.state.unflushed = true;
+            if was_blocked {
+                self.connection.handle_progress();
+            }
         }
         if self.state.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
@@ -142,15 +177,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether the timer would fire after the connection's deadline.
+    /// When something is to be done though nothing happens.
+    fn deadline(&self) -> Option<std::time::Instant> {
+        let deadline = self.connection.poll_timeout();
+        match &self.failure {
+            Some(failure) if !self.state.eof => {
+                Some(deadline.map_or(failure.until, |deadline| deadline.min(failure.until)))
+            }
+            _ => deadline,
+        }
+    }
+
+    /// Whether the timer would fire after the deadline.
     fn is_timer_late(&self) -> bool {
-        let Some(deadline) = self.connection.poll_timeout() else { return false };
+        let Some(deadline) = self.deadline() else { return false };
         self.timer.as_ref().is_none_or(|timer| timer.deadline().into_std() > deadline)
     }
 
-    /// Ready when a deadline has passed, and the connection knows it.
+    /// Ready when a deadline has passed: [`handle_due`](Self::handle_due) is to be called, which moves the timer on.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.connection.poll_timeout().map(Instant::from_std) else {
+        let Some(deadline) = self.deadline().map(Instant::from_std) else {
             return Poll::Pending;
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -158,19 +204,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             timer.as_mut().reset(deadline);
         }
         // Deadlines move back with everything that is heard; the timer follows only when it fires.
-        while timer.as_mut().poll(cx).is_ready() {
+        loop {
+            ready!(timer.as_mut().poll(cx));
             if timer.deadline() >= deadline {
-                self.connection.handle_timeout(Instant::now().into_std());
-                let next = self.connection.poll_timeout().map(Instant::from_std);
-                match next {
-                    Some(next) => timer.as_mut().reset(next),
-                    None => self.timer = None,
-                }
                 return Poll::Ready(());
             }
             timer.as_mut().reset(deadline);
         }
-        Poll::Pending
+    }
+
+    /// Tells the engine that a deadline has passed.
+    fn handle_due(&mut self) {
+        let now = Instant::now().into_std();
+        self.connection.handle_timeout(now);
+        if !self.state.eof && self.failure.as_ref().is_some_and(|failure| failure.until <= now) {
+            self.end_of_stream(Ok(()));
+        }
+        match (self.deadline(), &mut self.timer) {
+            (Some(next), Some(timer)) => timer.as_mut().reset(Instant::from_std(next)),
+            _ => self.timer = None,
+        }
+    }
+
+    /// Reads once for one who does not receive, so that what the peer has said by now is known, and keeps it.
+    fn listen(&mut self, cx: &mut Context<'_>) {
+        if !self.stash.is_empty() || self.state.eof {
+            return;
+        }
+        buffers::with_input(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, &mut read) else { return };
+            if result.is_err() || read.filled().is_empty() {
+                self.end_of_stream(result);
+            } else {
+                self.stash = Stash { bytes: read.filled().to_vec(), ..Stash::default() };
+                self.connection.handle_progress();
+            }
+        });
     }
 
     /// Hands what was kept, or what one read brings, to the handler.
@@ -180,13 +250,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
     ) -> Poll<ControlFlow<()>> {
         if !self.stash.is_empty() {
-            let Stash { mut bytes, start, plain } = std::mem::take(&mut self.stash);
+            let Stash { mut bytes, start, plain, .. } = std::mem::take(&mut self.stash);
             let rest = bytes.get_mut(start..).unwrap_or_default();
             let length = rest.len();
-            let (flow, left, plain) = self.handle_input(cx, Input::resume(rest, plain), handler);
-            if left > 0 {
-                let start = start + length - left;
-                self.stash = Stash { bytes, start, plain };
+            let (flow, left) = self.handle_input(cx, Input::resume(rest, plain), handler);
+            if let Some(Left { count, plain, unpolled }) = left {
+                self.stash = Stash { start: start + length - count, bytes, plain, unpolled };
             }
             return Poll::Ready(flow);
         }
@@ -229,27 +298,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let length = input.len();
-        let (flow, left, plain) = self.handle_input(cx, Input::new(input), handler);
-        if left > 0 {
-            let bytes = input.get(length - left..).unwrap_or_default().to_vec();
-            self.stash = Stash { bytes, start: 0, plain };
+        let (flow, left) = self.handle_input(cx, Input::new(input), handler);
+        if let Some(Left { count, plain, unpolled }) = left {
+            let bytes = input.get(length - count..).unwrap_or_default().to_vec();
+            self.stash = Stash { bytes, start: 0, plain, unpolled };
         }
         flow
     }
 
-    /// Answers whether the handler broke off, how much input is left, and how much of that is unmasked.
+    /// Answers whether the handler broke off, and what is left for the next turn.
     fn handle_input(
         &mut self,
         cx: &mut Context<'_>,
         mut input: Input<'_>,
         handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
-    ) -> (ControlFlow<()>, usize, usize) {
+    ) -> (ControlFlow<()>, Option<Left>) {
         let now = Instant::now().into_std();
         let lent = self.connection.outbox().lend(buffers::take_output());
         let mut flow = ControlFlow::Continue(());
+        let mut unpolled = true;
         while flow.is_continue()
-            && let Some(event) = self.connection.poll(now, &mut input)
+            && (!self.is_congested() || self.poll_write(cx).is_ready() || !self.is_congested())
         {
+            let Some(event) = self.connection.poll(now, &mut input) else {
+                unpolled = false;
+                break;
+            };
             flow = handler(&mut self.connection, event);
         }
         // What the operating system does not take now is written when it asks for more.
@@ -258,8 +332,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             Some(buffer) => buffers::give_output(buffer),
             None => buffers::give_output(self.connection.outbox().reclaim()),
         }
+        // A whole message is told with the last of its bytes; what is streamed may have a part or an end to come.
+        unpolled &= self.connection.config().delivery == Delivery::Streamed;
         let (rest, plain) = input.rest();
-        (flow, rest.len(), plain)
+        let left = Left { count: rest.len(), plain, unpolled };
+        (flow, (left.count > 0 || unpolled).then_some(left))
     }
 
     fn end_of_stream(&mut self, result: io::Result<()>) {
@@ -271,7 +348,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 self.connection.handle_eof(now, Eof::Truncated);
             }
             (Err(error), None) => {
-                self.failure = Some(Box::new(error));
+                self.fail(error);
                 self.connection.handle_reset(now);
             }
             (_, Some(_)) => self.connection.handle_reset(now),

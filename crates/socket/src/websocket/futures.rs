@@ -45,6 +45,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // 1000 without a reason is always a valid Close.
         let _ = self.start_close(CloseCode::NORMAL, "");
-        self.poll_write(cx).map(Ok)
+        let written = ready!(self.poll_flush_all(cx));
+        Poll::Ready(if self.end().is_some_and(|end| end.is_clean()) { Ok(()) } else { written })
     }
 }

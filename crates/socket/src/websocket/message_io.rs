@@ -22,11 +22,13 @@ pub(super) struct Incoming {
     ended: bool,
     /// All of it so far, for one who wants it whole.
     gathered: Vec<u8>,
+    /// A reader has been handed out for it.
+    claimed: bool,
 }
 
 impl Incoming {
     fn new(kind: Kind, bytes: Bytes, ended: bool) -> Box<Self> {
-        Box::new(Self { kind, bytes, ended, gathered: Vec::new() })
+        Box::new(Self { kind, bytes, ended, gathered: Vec::new(), claimed: false })
     }
 }
 
@@ -78,19 +80,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Kind>, Error>> {
-        // The rest of a message whose reader was dropped.
-        while let Some(incoming) = &mut self.incoming {
+        loop {
+            if ready!(self.poll_skip(cx)) == Turn::Done {
+                return Poll::Ready(self.ended().map(|()| None));
+            }
+            if let Some(incoming) = &mut self.incoming {
+                incoming.claimed = true;
+                if !incoming.gathered.is_empty() {
+                    // A `recv` was dropped amid the message.
+                    incoming.gathered.extend_from_slice(&incoming.bytes);
+                    incoming.bytes = std::mem::take(&mut incoming.gathered).into();
+                }
+                return Poll::Ready(Ok(Some(incoming.kind)));
+            }
+            if ready!(self.poll_more(cx)) == Turn::Done {
+                return Poll::Ready(self.ended().map(|()| None));
+            }
+        }
+    }
+
+    /// Throws away the rest of a message whose reader was dropped.
+    fn poll_skip(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        while let Some(incoming) = self.incoming.as_mut().filter(|incoming| incoming.claimed) {
             incoming.bytes.clear();
             if incoming.ended {
                 self.incoming = None;
             } else if ready!(self.poll_more(cx)) == Turn::Done {
-                return Poll::Ready(self.ended().map(|()| None));
+                return Poll::Ready(Turn::Done);
             }
         }
-        Poll::Ready(match ready!(self.poll_more(cx)) {
-            Turn::Paused => Ok(self.incoming.as_ref().map(|incoming| incoming.kind)),
-            Turn::Done => self.ended().map(|()| None),
-        })
+        Poll::Ready(Turn::Paused)
     }
 
     /// Takes one event into what is there of the message.
@@ -117,6 +136,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// [`poll_recv`](Self::poll_recv) where messages are streamed: puts one together.
     pub(super) fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        if ready!(self.poll_skip(cx)) == Turn::Done {
+            return Poll::Ready(self.ended().map(|()| None));
+        }
         loop {
             if let Some(incoming) = self.incoming.as_mut() {
                 let bytes = std::mem::take(&mut incoming.bytes);

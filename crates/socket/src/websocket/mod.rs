@@ -52,8 +52,8 @@ pub struct WebSocket<S> {
     state: State,
     /// The message that is being read as it comes, where messages are streamed.
     incoming: Option<Box<Incoming>>,
-    /// Why the transport failed.
-    failure: Option<Box<io::Error>>,
+    /// That the transport failed.
+    failure: Option<Box<Failure>>,
 }
 
 /// Input that has been read, but not handled yet: the handler of a turn stopped before the end of it.
@@ -63,18 +63,31 @@ struct Stash {
     start: usize,
     /// So many of the rest are unmasked already.
     plain: usize,
+    /// The engine has more to tell, though it may have taken all bytes: the end of a streamed message, or more of what it
+    /// inflates.
+    unpolled: bool,
 }
 
 impl Stash {
     fn is_empty(&self) -> bool {
-        self.start >= self.bytes.len()
+        self.start >= self.bytes.len() && !self.unpolled
     }
+}
+
+/// The transport failed. What had come before is still read; the engine hears of the failure when that is over.
+struct Failure {
+    /// What it said, until that has been told.
+    error: Option<io::Error>,
+    /// Nothing more is waited for after this.
+    until: std::time::Instant,
 }
 
 #[derive(Clone, Copy, Default)]
 struct State {
     /// What was written has yet to be flushed by the stream.
     unflushed: bool,
+    /// The stream did not take what was written last.
+    blocked: bool,
     /// This end's side of the stream has been shut down.
     shut_down: bool,
     /// The peer's side of the stream has ended.
@@ -86,7 +99,7 @@ struct State {
 impl<S> WebSocket<S> {
     /// A socket on a stream whose opening handshake is done. `read` is what had been read beyond it.
     pub fn new(stream: S, connection: Connection, read: &[u8]) -> Self {
-        let stash = Stash { bytes: read.to_vec(), start: 0, plain: 0 };
+        let stash = Stash { bytes: read.to_vec(), ..Stash::default() };
         Self {
             stream,
             connection,

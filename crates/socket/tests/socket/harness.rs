@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use antiphon_socket::{Message, WebSocket};
 use antiphon_socket::proto::deflate::Params;
 use antiphon_socket::proto::{
     CloseTimeout, Config, Connection, Delivery, End, Entropy, Event, Input, KeepAliveConfig, Limits,
 };
+use antiphon_socket::{Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -296,11 +296,7 @@ impl AsyncRead for Script {
 }
 
 impl AsyncWrite for Script {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.record().writes += 1;
         let this = &mut *self;
         let count = ready!(obey(cx, &mut this.writes, &mut this.write_wait, bytes.len()))?;
