@@ -217,7 +217,7 @@ impl fmt::Display for ProxyFault {
                 if let Some(wanted) = wanted {
                     write!(f, " (it asks for {wanted})")?;
                 }
-                f.write_str(": write them in its URL, as in http://USER:PASSWORD@HOST:PORT")
+                f.write_str(": write them in its URL, as USER:PASSWORD@ before the host")
             }
             Self::Status(status) => write!(f, "answered CONNECT with status {status}, not with a 2xx"),
             Self::Reply(code) => write!(f, "answered with SOCKS5 code {code}: {}", socks5::sentence(*code)),
