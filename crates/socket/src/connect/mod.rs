@@ -45,6 +45,9 @@ use crate::tls::{Handshake, TlsOptions};
 
 /// Opens a WebSocket to a `ws` or `wss` URL, with the defaults of [`Connector`].
 ///
+/// A user and password in the URL are refused, as is a fragment (RFC 6455 §3): credentials go in an `Authorization` header. A
+/// host outside ASCII is written in punycode.
+///
 /// ```no_run
 /// # async fn hello() -> Result<(), Box<dyn std::error::Error>> {
 /// let (mut socket, _response) = antiphon_socket::connect("wss://example.com/chat").await?;

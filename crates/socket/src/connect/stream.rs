@@ -189,3 +189,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewind<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_kept_comes_first_whatever_the_size_of_the_reads() {
+        for size in 1..12 {
+            let (near, mut far) = duplex(64);
+            far.write_all(b" and the rest").await.unwrap();
+            drop(far);
+            let mut stream = Rewind::boxed(Bytes::from_static(b"kept"), near);
+            let (mut all, mut part) = (Vec::<u8>::new(), vec![0; size]);
+            loop {
+                match stream.read(&mut part).await.unwrap() {
+                    0 => break,
+                    length => all.extend(&part[..length]),
+                }
+            }
+            assert_eq!(all, b"kept and the rest", "reads of {size}");
+        }
+    }
+}

@@ -158,7 +158,12 @@ async fn the_dangerous_option_accepts_what_is_refused_otherwise() {
 #[tokio::test]
 async fn req_34_sni_is_the_name_and_alpn_is_http_1_1() {
     let identity = Identity::new(&["a.test", "127.0.0.1", "::1"]);
-    for (host, sni) in [("a.test", Some("a.test")), ("A.Test", Some("a.test")), ("127.0.0.1", None)] {
+    for (host, sni) in [
+        ("a.test", Some("a.test")),
+        ("A.Test", Some("a.test")),
+        ("a.test.", Some("a.test")),
+        ("127.0.0.1", None),
+    ] {
         let acceptor = identity.acceptor();
         let (address, seen) = once(move |stream| async move {
             let mut stream = acceptor.accept(stream).await.unwrap();
