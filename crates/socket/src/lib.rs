@@ -1,4 +1,10 @@
 //! WebSocket client and server on tokio.
+//!
+//! [`connect`](connect()) opens a socket to a URL, [`accept()`] one on a stream that has just been connected, and the module
+//! `upgrade` (features `hyper` and `axum`) one from a request of an HTTP library. [`WebSocket`] is what all of them give.
+#![cfg_attr(doctest, doc = include_str!("../../../README.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../../docs/src/rust.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../../docs/src/migrating-from-tungstenite.md"))]
 
 mod accept;
 pub mod connect;
@@ -7,6 +13,8 @@ mod error;
 mod message;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "hyper")]
+pub mod upgrade;
 mod websocket;
 
 pub use accept::{AcceptError, Acceptor, accept};
