@@ -60,7 +60,7 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectArgs {
-    /// Where to connect: ws://HOST[:PORT]/PATH or wss://…
+    /// Where to connect: `ws://HOST[:PORT]/PATH` or `wss://…`
     pub(crate) url: String,
     /// Header to send with the request, as "Name: value"; may be given several times.
     #[arg(short = 'H', long = "header", value_name = "HEADER")]

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`connect`] does it with the defaults of [`Connector`]. Subprotocols and headers are parts of the
-//! [`ClientRequest`](antiphon_proto::handshake::ClientRequest).
+//! [`ClientRequest`].
 //!
 //! Redirects are not followed and credentials not asked for: see [`ConnectError::rejection`]. A client is to have one
 //! handshake at a time under way to a host (RFC 6455 §4.1, item 2); that is left to whoever opens several, as only the

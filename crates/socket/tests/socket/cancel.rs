@@ -101,7 +101,7 @@ async fn recv_dropped_while_a_reply_is_blocked() {
 
 fn numbered(number: usize) -> Message {
     let text = format!("message {number}");
-    if number % 2 == 0 { text.into() } else { text.into_bytes().into() }
+    if number.is_multiple_of(2) { text.into() } else { text.into_bytes().into() }
 }
 
 /// A writer that takes a byte at every other call.
