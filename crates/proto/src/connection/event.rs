@@ -38,7 +38,8 @@ pub enum Event<'i> {
     Chunk(Cow<'i, [u8]>),
     /// The message that is open has come to its end.
     End,
-    /// A Ping. Its Pong is in the outbox already.
+    /// A Ping. Its Pong is in the outbox already, unless this end has sent its Close, or much waits: then the latest Ping is
+    /// answered when there is room.
     Ping(Cow<'i, [u8]>),
     /// A Pong.
     Pong {

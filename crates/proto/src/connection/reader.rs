@@ -220,12 +220,13 @@ impl Reader {
     /// The last `count` bytes of the payload buffer have just been read.
     pub(super) fn payload_read(&mut self, count: usize) {
         let Stage::Payload { header, taken } = self.stage else { return };
+        debug_assert!(count as u64 <= header.length - taken, "more was read than there was room for");
         let bytes = self.gather.binary();
         let start = bytes.len().saturating_sub(count);
         if let (Some(key), Some(piece)) = (header.mask, bytes.get_mut(start..)) {
             mask::apply(key, (taken % 4) as usize, piece);
         }
-        self.stage = after_piece(header, taken + count as u64);
+        self.stage = after_piece(header, (taken + count as u64).min(header.length));
     }
 
     /// Reads the head of a frame, which may come byte by byte.

@@ -27,7 +27,7 @@ pub(crate) fn connector() -> Connector {
 pub(super) async fn dial(args: &ConnectArgs) -> Result<WebSocket<ClientStream>, String> {
     let mut connector = Connector { compression: args.deflate, ..connector() };
     if let Some(proxy) = &args.proxy {
-        connector.proxy = ProxyChoice::Fixed(proxy.parse().map_err(|e| format!("--proxy {proxy}: {e}"))?);
+        connector.proxy = ProxyChoice::Fixed(proxy.parse().map_err(|e| format!("--proxy: {e}"))?);
     }
     if let Some(tls) = trust(args)? {
         connector.tls = Arc::new(tls);
