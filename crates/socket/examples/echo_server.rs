@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn serve(acceptor: &Acceptor, stream: TcpStream) -> Result<(), AcceptError> {
-    let (mut socket, _request) = acceptor.accept(stream, |_| Ok(())).await?;
+    let (mut socket, _) = acceptor.accept(stream, |_| Ok(())).await?;
     poll_fn(|cx| socket.poll_turn(cx, &mut echo)).await;
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! The server's side of the opening handshake over a stream of bytes.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -8,10 +11,11 @@ use antiphon_proto::handshake::{
     Acceptance, Accepted, FieldError, Progress, Refusal, Request, ServerHandshake, ServerPolicy,
 };
 use antiphon_proto::{Config, Connection};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::websocket::WebSocket;
+use crate::websocket::buffers::with_input;
 
 /// A refused client may still be sending: so long it is read from, so that no reset eats the response.
 const LINGER: Duration = Duration::from_secs(1);
@@ -36,7 +40,7 @@ pub struct Acceptor {
     pub compression: bool,
     /// Limits and timers of the connection.
     pub config: Arc<Config>,
-    /// How long the request may take.
+    /// How long the request and the answer to it may take.
     pub timeout: Duration,
 }
 
@@ -103,66 +107,110 @@ impl Acceptor {
     /// The request is refused, comes too late, or the stream fails.
     pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
+        stream: S,
+        check: impl FnOnce(&Request) -> Result<(), Refusal>,
+    ) -> Result<(WebSocket<S>, Request), AcceptError> {
+        // A task is as large as its largest state: what only the handshake needs is not to stay in it.
+        Box::pin(self.handshake(stream, check)).await
+    }
+
+    async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
         mut stream: S,
         check: impl FnOnce(&Request) -> Result<(), Refusal>,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
-        let (request, rest) = match self.read_request(&mut stream).await {
+        let deadline = Instant::now() + self.timeout;
+        let mut handshake = ServerHandshake::new(&self.policy);
+        let read = match timeout_at(deadline, read_request(&mut stream, &mut handshake)).await {
             Ok(read) => read,
-            Err(AcceptError::Refused(refusal)) => return Err(refuse(stream, refusal).await),
+            Err(_) => Err(AcceptError::Refused(handshake.handle_timeout())),
+        };
+        let checked = read.and_then(|(request, rest)| {
+            check(&request).map_err(AcceptError::Refused)?;
+            Ok((request, rest))
+        });
+        let (request, rest) = match checked {
+            Ok(checked) => checked,
+            Err(AcceptError::Refused(refusal)) => {
+                tell(&mut stream, &refusal).await;
+                return Err(AcceptError::Refused(refusal));
+            }
             Err(error) => return Err(error),
         };
-        if let Err(refusal) = check(&request) {
-            return Err(refuse(stream, refusal).await);
-        }
         let subprotocols: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
-        let acceptance = Acceptance {
-            subprotocols: &subprotocols,
-            deflate: self.compression.then_some(&self.config.deflate),
-            ..Acceptance::default()
+        let Accepted { response, agreed } = match request.accept(&self.acceptance(&subprotocols)) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tell(&mut stream, &unanswerable(&error)).await;
+                return Err(AcceptError::Field(error));
+            }
         };
-        let Accepted { response, agreed } = request.accept(&acceptance).map_err(AcceptError::Field)?;
-        stream.write_all(&response).await?;
-        stream.flush().await?;
+        let answered = timeout_at(deadline, async {
+            stream.write_all(&response).await?;
+            stream.flush().await
+        });
+        answered.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         let now = Instant::now().into_std();
         let connection = Connection::server(Arc::clone(&self.config), agreed.deflate, now);
         Ok((WebSocket::new(stream, connection, &rest), request))
     }
 
-    /// The request, and what came behind it.
-    async fn read_request<S: AsyncRead + Unpin>(
-        &self,
-        stream: &mut S,
-    ) -> Result<(Request, Vec<u8>), AcceptError> {
-        let deadline = Instant::now() + self.timeout;
-        let mut handshake = ServerHandshake::new(&self.policy);
-        let mut buffer = [0; 2048];
-        loop {
-            let Ok(read) = timeout_at(deadline, stream.read(&mut buffer)).await else {
-                return Err(AcceptError::Refused(handshake.handle_timeout()));
-            };
-            let input = buffer.get(..read?).unwrap_or_default();
-            if input.is_empty() {
-                return Err(handshake.handle_eof().map_or(AcceptError::Eof, AcceptError::Refused));
+    pub(crate) fn acceptance<'a>(&'a self, subprotocols: &'a [&'a str]) -> Acceptance<'a> {
+        let deflate = self.compression.then_some(&self.config.deflate);
+        Acceptance { subprotocols, deflate, ..Acceptance::default() }
+    }
+}
+
+/// What a client is told when its request is good, but the answer to it is not.
+pub(crate) fn unanswerable(error: &FieldError) -> Refusal {
+    Refusal::application(500, &format!("The server's answer has {error}."))
+}
+
+/// The request, and what came behind it.
+async fn read_request<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    handshake: &mut ServerHandshake<'_>,
+) -> Result<(Request, Vec<u8>), AcceptError> {
+    let mut take = |input: &[u8]| -> Result<Option<(Request, Vec<u8>)>, AcceptError> {
+        if input.is_empty() {
+            return Err(handshake.handle_eof().map_or(AcceptError::Eof, AcceptError::Refused));
+        }
+        Ok(match handshake.receive(input).map_err(AcceptError::Refused)? {
+            Progress::Complete { value, used } => {
+                Some((value, input.get(used..).unwrap_or_default().to_vec()))
             }
-            if let Progress::Complete { value, used } =
-                handshake.receive(input).map_err(AcceptError::Refused)?
-            {
-                return Ok((value, input.get(used..).unwrap_or_default().to_vec()));
-            }
+            Progress::Incomplete => None,
+        })
+    };
+    loop {
+        let taken =
+            poll_fn(|cx| poll_read(cx, stream, |read| read.map_err(AcceptError::Io).and_then(&mut take)));
+        if let Some(complete) = taken.await? {
+            return Ok(complete);
         }
     }
 }
 
-/// Tells the client, and reads on for a while.
-async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, refusal: Refusal) -> AcceptError {
+/// Reads once to the thread's buffer.
+fn poll_read<S: AsyncRead + Unpin, T>(
+    cx: &mut Context<'_>,
+    stream: &mut S,
+    take: impl FnOnce(io::Result<&[u8]>) -> T,
+) -> Poll<T> {
+    with_input(|buffer| {
+        let mut read = ReadBuf::new(buffer);
+        let result = ready!(Pin::new(stream).poll_read(cx, &mut read));
+        Poll::Ready(take(result.map(|()| read.filled())))
+    })
+}
+
+/// Tells the client why it is refused, and reads on for a while. Whether or not it listens, it has been refused.
+async fn tell<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, refusal: &Refusal) {
     let told = async {
         stream.write_all(&refusal.to_bytes()).await?;
         stream.shutdown().await?;
-        let mut rest = [0; 2048];
-        while stream.read(&mut rest).await? > 0 {}
+        while poll_fn(|cx| poll_read(cx, stream, |read| read.map(<[u8]>::len))).await? > 0 {}
         io::Result::Ok(())
     };
-    // Whether or not it listened, it has been refused.
     let _ = timeout(LINGER, told).await;
-    AcceptError::Refused(refusal)
 }

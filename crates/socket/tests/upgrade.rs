@@ -7,7 +7,7 @@ use std::sync::Arc;
 use antiphon_socket::proto::handshake::{ClientRequest, OriginPolicy, ServerPolicy};
 use antiphon_socket::proto::{CloseCode, Config, Limits};
 use antiphon_socket::upgrade::axum::WebSocketUpgrade;
-use antiphon_socket::upgrade::upgrade;
+use antiphon_socket::upgrade::{UpgradeError, upgrade};
 use antiphon_socket::{Acceptor, Connector, Message, WebSocket};
 use axum::response::Response;
 use axum::routing::any;
@@ -102,6 +102,37 @@ async fn a_hyper_service_gives_the_bare_stream() {
     socket.send("hello").await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), Some("hello".into()));
     assert!(socket.close(CloseCode::NORMAL, "").await.unwrap().is_clean());
+}
+
+/// The stream that hyper serves is not the one asked for.
+#[tokio::test]
+async fn another_stream_than_the_one_asked_for_is_an_error() {
+    let (here, there) = tokio::io::duplex(4096);
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (response, pending) = upgrade(&mut request.into_parts().0, &Acceptor::default()).unwrap();
+        let tell = tell.lock().unwrap().take().unwrap();
+        tokio::spawn(async move { tell.send(pending.socket_on::<TcpStream>().await.map(drop)) });
+        async { Ok::<_, hyper::Error>(response.map(|()| Full::<Bytes>::default())) }
+    });
+    tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(here), service).with_upgrades());
+    let _socket = antiphon_socket::client(there, "ws://a.example/").await.unwrap();
+    assert!(matches!(told.await.unwrap(), Err(UpgradeError::OtherStream)));
+}
+
+#[test]
+fn a_server_without_upgrades_says_so() {
+    let request = Request::get("/")
+        .header("host", "a.example")
+        .header("upgrade", "websocket")
+        .header("connection", "upgrade")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("sec-websocket-version", "13");
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let refusal = upgrade(&mut parts, &Acceptor::default()).unwrap_err();
+    assert_eq!(refusal.status(), 500);
+    assert!(refusal.body().contains("cannot be upgraded"), "{}", refusal.body());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ pub mod axum;
 use std::fmt;
 use std::sync::Arc;
 
-use antiphon_proto::handshake::{Acceptance, Agreed, Opening, Refusal, http::check};
+use antiphon_proto::handshake::{Agreed, Opening, Refusal, http::check};
 use antiphon_proto::{Config, Connection};
 use http::{Response, request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use crate::accept::Acceptor;
+use crate::accept::{Acceptor, unanswerable};
 use crate::websocket::WebSocket;
 
 /// The stream of an upgraded connection, whatever carries it.
@@ -80,10 +80,8 @@ impl PendingSocket {
             );
         };
         let subprotocols: Vec<&str> = acceptor.subprotocols.iter().map(String::as_str).collect();
-        let deflate = acceptor.compression.then_some(&acceptor.config.deflate);
-        let acceptance = Acceptance { subprotocols: &subprotocols, deflate, ..Acceptance::default() };
-        let (response, agreed) =
-            opening.accept_http(&acceptance).map_err(|error| opening.refuse(500, &error.to_string()))?;
+        let accepted = opening.accept_http(&acceptor.acceptance(&subprotocols));
+        let (response, agreed) = accepted.map_err(|error| unanswerable(&error))?;
         Ok((response, Self { upgrade, agreed, config: Arc::clone(&acceptor.config) }))
     }
 

@@ -19,7 +19,7 @@ struct Buffers {
 }
 
 /// Runs `turn` with the thread's input buffer. A turn within a turn gets a buffer of its own.
-pub(super) fn with_input<T>(turn: impl FnOnce(&mut [u8]) -> T) -> T {
+pub(crate) fn with_input<T>(turn: impl FnOnce(&mut [u8]) -> T) -> T {
     let mut input = BUFFERS.with_borrow_mut(|buffers| std::mem::take(&mut buffers.input));
     if input.is_empty() {
         input = vec![0; INPUT];

@@ -1,7 +1,7 @@
 //! A WebSocket connection on tokio.
 
 mod api;
-mod buffers;
+pub(crate) mod buffers;
 mod drive;
 mod futures;
 mod message_io;

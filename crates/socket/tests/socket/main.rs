@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may panic in its helpers too")]
 #![allow(unreachable_pub, reason = "nothing in a test binary can be reached from outside")]
 
+mod accept;
 mod cancel;
 mod driving;
 mod harness;
