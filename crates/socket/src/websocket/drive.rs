@@ -66,6 +66,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 // What this end said last may still have to be flushed.
                 if self.connection.is_done() && (written.is_ready() || self.is_cut_off()) {
                     self.timer = None;
+                    if !self.state.shut_down {
+                        // The peer need not wait for the end of the stream until this socket is dropped.
+                        let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+                        self.state.shut_down = true;
+                    }
                     return Poll::Ready(Turn::Done);
                 }
             }

@@ -59,6 +59,7 @@ async fn a_client_lets_the_server_end_the_stream() {
     assert!(timeout(seconds(1) / 2, socket.recv()).await.is_err());
     assert!(!log.lock().unwrap().shut_down);
     assert!(socket.recv().await.unwrap().is_none());
+    assert!(log.lock().unwrap().shut_down, "the server need not wait until the socket is dropped");
 }
 
 #[tokio::test(start_paused = true)]
