@@ -87,13 +87,15 @@ fn what_goes_wrong_is_told_and_is_the_status() {
         (&[], closed_port.clone(), b"", "refused"),
         (&[], closed_port.replace("ws:", "wss:"), b"", "refused"),
         (&["--proxy", &closed_port.replace("ws:", "http:")], "ws://example.com/".into(), b"", "refused"),
-        (&["--proxy", "gopher://a"], url(&server, "/echo"), b"", "--proxy gopher://a"),
+        (&["--proxy", "gopher://a"], url(&server, "/echo"), b"", "--proxy: no proxy is spoken to over \"gopher\""),
+        (&["--proxy", "http://u:secret@a/path"], url(&server, "/echo"), b"", "leave out the path"),
         (&["--cacert", "/nowhere/ca.pem"], url(&server, "/echo"), b"", "/nowhere/ca.pem"),
     ] {
         let output = connect(arguments, &url, input);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{url} {arguments:?}: {said}");
         assert!(said.starts_with("antiphon: ") && said.contains(says), "{url} {arguments:?}: {said}");
+        assert!(!said.contains("secret"), "a password is shown: {said}");
     }
 }
 
