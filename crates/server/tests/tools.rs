@@ -87,7 +87,7 @@ fn what_goes_wrong_is_told_and_is_the_status() {
         (&[], closed_port.clone(), b"", "refused"),
         (&[], closed_port.replace("ws:", "wss:"), b"", "refused"),
         (&["--proxy", &closed_port.replace("ws:", "http:")], "ws://example.com/".into(), b"", "refused"),
-        (&["--proxy", "gopher://a"], url(&server, "/echo"), b"", "--proxy: no proxy is spoken to over \"gopher\""),
+        (&["--proxy", "gopher://a"], url(&server, "/echo"), b"", "over \"gopher\""),
         (&["--proxy", "http://u:secret@a/path"], url(&server, "/echo"), b"", "leave out the path"),
         (&["--cacert", "/nowhere/ca.pem"], url(&server, "/echo"), b"", "/nowhere/ca.pem"),
     ] {
