@@ -28,7 +28,7 @@ help:
 	@echo 'make bench         compare with other servers (30 minutes; ARGS=--quick for 3)'
 	@echo 'make fuzz          fuzz each target for SECONDS=60'
 	@echo 'make soak          the properties a hundred times as long, then each fuzz target for an hour'
-	@echo 'make conformance   Autobahn and the matrix in full (15 minutes)'
+	@echo 'make conformance   Autobahn, the matrix and the peers in full (25 minutes)'
 	@echo 'make coverage      line coverage of the engine'
 	@echo 'make docs          the book and the documentation of the crates'
 	@echo 'make clean         remove what was built'
