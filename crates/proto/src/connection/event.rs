@@ -101,7 +101,7 @@ pub enum Eof {
 }
 
 impl End {
-    /// Whether both sides said that they were done, and neither complained.
+    /// Whether both sides sent a Close frame, whatever its code: [`received`](Self::received) says whether the peer complained.
     pub fn is_clean(&self) -> bool {
         self.cause == Cause::Handshake
     }

@@ -26,7 +26,7 @@ pub struct Params {
 /// What this end does with permessage-deflate where the peer leaves it free to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeflateConfig {
-    /// zlib's level, 0 to 9. 1 is the default: messages are short, and higher levels cost more than they save.
+    /// zlib's level, 0 to 9; at 1, the default, whole messages without context takeover take a compressor of our own.
     pub level: u8,
     /// zlib's memory level, 1 to 9.
     pub memory_level: u8,
