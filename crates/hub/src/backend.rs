@@ -189,6 +189,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
 pub trait Events: Send + Sync + fmt::Debug {
     /// Something happened.
     fn tell(&self, event: Occurrence<'_>);
+
+    /// Whether it wants the messages of clients; without that, a client that sends one is disconnected.
+    fn takes_messages(&self) -> bool {
+        false
+    }
 }
 
 /// What happened.
@@ -221,6 +226,13 @@ pub enum Occurrence<'a> {
         channel: &'a str,
         /// Why.
         code: u32,
+    },
+    /// A client sent a message.
+    Message {
+        /// Who.
+        asker: &'a Asker,
+        /// What.
+        data: &'a Bytes,
     },
     /// A channel has its first subscriber.
     Occupied {
