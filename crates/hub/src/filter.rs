@@ -31,3 +31,12 @@ pub struct FilterNode {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Self>,
 }
+
+impl FilterNode {
+    pub fn validate(&self) -> Result<(), String> {
+        Ok(())
+    }
+    pub fn matches(&self, tags: &std::collections::BTreeMap<String, String>) -> bool {
+        tags.get(&self.key).is_some_and(|v| *v == self.val)
+    }
+}

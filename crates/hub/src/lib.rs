@@ -23,12 +23,14 @@ pub mod options;
 pub mod presence;
 pub mod protocol;
 pub mod rules;
+mod seat;
 mod session;
 mod span;
 mod wire;
 
-pub use channels::{Control, Hub, Local, Member, Order, RawMembership, TokenWhom, Whom, WorkerId};
+pub use channels::{Control, Hub, Local, Member, Order, TokenWhom, Whom, WorkerId};
 pub use deferred::Deferred;
 pub use node::{Detach, Keys, Node, NodeParts};
+pub use seat::RawMembership;
 pub use session::{Origin, Said, Session};
 pub use span::Span;

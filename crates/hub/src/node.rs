@@ -12,7 +12,7 @@ use crate::census::Census;
 use crate::channels::Hub;
 use crate::clock::Clock;
 use crate::deferred::Deferred;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Publish, Published};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::rules::Rules;
@@ -133,6 +133,12 @@ impl Node {
     pub fn tick(&self) {
         self.engine.tick();
         self.revocations.tick();
+    }
+
+    /// Publishes. The caller's worker delivers what is for its own members when its turn ends.
+    pub fn publish(&self, channel: &str, publish: Publish) -> Deferred<Result<Published, EngineError>> {
+        self.metrics.publications.add(1);
+        self.engine.publish(channel, publish)
     }
 
     /// Lets an answer come that nobody waits for.

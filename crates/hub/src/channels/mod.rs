@@ -20,7 +20,6 @@ mod post;
 #[cfg(test)]
 mod tests;
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use antiphon_proto::Prepared;
@@ -32,8 +31,6 @@ pub(crate) use fanout::Membership;
 pub use hub::{Hub, WorkerId};
 pub(crate) use place::Wants;
 pub(crate) use post::{Post, patched, whole};
-
-use crate::protocol::Encoding;
 
 /// Somebody who may be in channels: a connection of this worker. Its methods must not come back to [`Local`].
 pub trait Member {
@@ -63,16 +60,5 @@ impl Mail {
             Self::Post(post) => post.weight(),
             Self::Control(_) => size_of::<Control>(),
         }
-    }
-}
-
-/// A member that takes the data of a channel's publications and nothing else, for as long as this is held.
-pub struct RawMembership(#[expect(dead_code, reason = "it ends when it is dropped")] Membership);
-
-impl RawMembership {
-    /// Puts `member` into `channel`.
-    pub fn new(local: &Rc<Local>, channel: &str, member: Rc<dyn Member>) -> Self {
-        let wants = Wants { encoding: None::<Encoding>, join_leave: false, delta: false, filter: None };
-        Self(local.join(channel, member, wants, false))
     }
 }

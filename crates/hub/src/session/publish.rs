@@ -58,8 +58,7 @@ pub(super) async fn publish(session: &Rc<Session>, request: PublishRequest) -> R
         idempotency: None,
         version: None,
     };
-    node.metrics.publications.add(1);
-    match node.engine.publish(channel.name, publish).await {
+    match node.publish(channel.name, publish).await {
         Ok(_) => Ok(Reply { publish: Some(Empty {}), ..Reply::default() }),
         Err(error) => {
             tracing::error!(client = %session.id, channel = channel.name, %error, "a publication failed");

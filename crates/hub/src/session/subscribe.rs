@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::connect::{LONGEST, seconds};
 use super::recover::{Recovery, Wish};
-use super::subscription::{Seat, Start, Subscription};
+use super::subscription::{Start, Subscription};
 use super::{Output, Session, named, refresh};
 use crate::auth::{SubscribeToken, TokenError};
 use crate::backend::{Occurrence, SubscribeAsk, SubscribeGrant};
@@ -20,6 +20,7 @@ use crate::protocol::{
     self, ClientError, ClientInfo, Disconnect, Position, Refusal, Reply, SubscribeRequest, SubscribeResult,
 };
 use crate::rules::{Channel, Rules, SubscribeRule};
+use crate::seat::Seat;
 use crate::wire;
 
 /// The bit of `flag` that refuses a subscription where recovery is impossible.
