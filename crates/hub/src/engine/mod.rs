@@ -11,6 +11,8 @@
 //! that is asked for after that has every publication that was handed on before the question. So *watch first, then read, then
 //! take from what was handed on meanwhile only what is newer than what was read*: nothing is lost, nothing comes twice.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -109,7 +111,7 @@ pub struct Idempotency {
 /// The version of the state that a publication carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// Grows.
+    /// Grows, from 1 on; 0 is no version.
     pub number: u64,
     /// Where the counting began anew; versions of different epochs are not compared. Empty compares with any.
     pub epoch: String,

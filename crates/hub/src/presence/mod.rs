@@ -1,5 +1,7 @@
 //! Who is in a channel.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 
 use std::fmt;
 use std::sync::Arc;
