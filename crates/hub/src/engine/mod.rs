@@ -11,6 +11,7 @@
 //! that is asked for after that has every publication that was handed on before the question. So *watch first, then read, then
 //! take from what was handed on meanwhile only what is newer than what was read*: nothing is lost, nothing comes twice.
 
+pub mod memory;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 
