@@ -1,5 +1,6 @@
 //! Who is in a channel.
 
+pub mod memory;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 
