@@ -11,7 +11,6 @@
 //! that is asked for after that has every publication that was handed on before the question. So *watch first, then read, then
 //! take from what was handed on meanwhile only what is newer than what was read*: nothing is lost, nothing comes twice.
 
-
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

@@ -1,6 +1,5 @@
 //! Who is in a channel.
 
-
 use std::fmt;
 use std::sync::Arc;
 

@@ -181,17 +181,31 @@ mod tests {
     #[test]
     fn data_stays_as_it_came() {
         let commands =
-            json(r#"{"id":7,"publish":{"channel":"a\u0062","data":{"x": 1.50, "y":"é\n"}},"ext":{}}"#).unwrap();
+            json(r#"{"id":7,"publish":{"channel":"a\u0062","data":{"x": 1.50, "y":"é\n"}},"ext":{}}"#)
+                .unwrap();
         let publish = commands[0].publish.as_ref().unwrap();
         assert_eq!(publish.channel, "ab");
         assert_eq!(publish.data, r#"{"x": 1.50, "y":"é\n"}"#);
-        assert!(json(r#"{"id":1,"publish":{"channel":"a","data":null}}"#).unwrap()[0].publish.as_ref().unwrap().data.is_empty());
+        assert!(
+            json(r#"{"id":1,"publish":{"channel":"a","data":null}}"#).unwrap()[0]
+                .publish
+                .as_ref()
+                .unwrap()
+                .data
+                .is_empty()
+        );
     }
 
     #[test]
     fn replies_stand_on_lines_of_one_message() {
         let mut writer = Writer::new(Encoding::Json);
-        let connected = ConnectResult { client: "c".into(), version: "1".into(), ping: 25, pong: true, ..Default::default() };
+        let connected = ConnectResult {
+            client: "c".into(),
+            version: "1".into(),
+            ping: 25,
+            pong: true,
+            ..Default::default()
+        };
         writer.push(&Reply { id: 1, connect: Some(connected.into()), ..Default::default() });
         writer.push(&Reply { id: 2, publish: Some(Empty {}), ..Default::default() });
         let error = Some(ErrorReply::from(ClientError::ALREADY_SUBSCRIBED));
@@ -212,7 +226,9 @@ mod tests {
     fn protobuf_commands_stand_behind_their_lengths() {
         let publish = PublishRequest { channel: "a".into(), data: Bytes::from_static(&[0, 255]), kind: 0 };
         let command = Command { id: 3, publish: Some(publish), ..Default::default() };
-        let message = [command.encode_length_delimited_to_vec(), vec![0], command.encode_length_delimited_to_vec()].concat();
+        let message =
+            [command.encode_length_delimited_to_vec(), vec![0], command.encode_length_delimited_to_vec()]
+                .concat();
         let commands = Encoding::Protobuf.decode(&message).unwrap();
         assert_eq!(commands, [command.clone(), Command::default(), command]);
     }
