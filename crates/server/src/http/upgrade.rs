@@ -38,7 +38,7 @@ pub(super) fn accept(
     let upgrade = match socket {
         Socket::Echo => Upgrade::Echo(agreed),
         Socket::Raw(segment) => {
-            let channel = channels::parse_name(segment, settings.config.channel.max_length);
+            let channel = channels::parse_name(segment, settings.config.channel.naming.max_length);
             let channel = channel.map_err(|sentence| opening.refuse(400, &sentence))?;
             raw_is_open(settings).map_err(|setting| {
                 opening.refuse(403, &format!("/raw needs no token, and is closed until {setting} is true."))
@@ -65,9 +65,18 @@ pub(super) fn accept(
 fn raw_is_open(settings: &Settings) -> Result<(), &'static str> {
     let (client, channel) = (&settings.config.client, &settings.config.channel);
     let conditions = [
-        (client.allow_anonymous_connect_without_token, "client.allow_anonymous_connect_without_token"),
-        (channel.allow_subscribe_for_client, "channel.allow_subscribe_for_client"),
-        (channel.allow_publish_for_client, "channel.allow_publish_for_client"),
+        (
+            client.options.allow_anonymous_connect_without_token,
+            "client.allow_anonymous_connect_without_token",
+        ),
+        (
+            channel.without_namespace.allow_subscribe_for_client,
+            "channel.without_namespace.allow_subscribe_for_client",
+        ),
+        (
+            channel.without_namespace.allow_publish_for_client,
+            "channel.without_namespace.allow_publish_for_client",
+        ),
     ];
     conditions.iter().find(|(open, _)| !open).map_or(Ok(()), |(_, setting)| Err(setting))
 }

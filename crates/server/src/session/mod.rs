@@ -54,7 +54,7 @@ pub(crate) struct Session {
 impl Session {
     /// A session that waits for its `connect`. `seed` is from the operating system's randomness: its first 16 bytes become
     /// the client's id, the others spread the pings.
-    pub(crate) fn new(now: Instant, config: &config::Client, seed: [u8; 24]) -> Self {
+    pub(crate) fn new(now: Instant, config: &config::client::Client, seed: [u8; 24]) -> Self {
         let [id @ .., a, b, c, d, e, f, g, h] = seed;
         let info = ClientInfo { user: String::new(), client: client_id(id), conn_info: None };
         Self {
@@ -144,7 +144,7 @@ impl Session {
         if !connect.token.is_empty() {
             return Err(Disconnect::InvalidToken);
         }
-        if !config.client.allow_anonymous_connect_without_token {
+        if !config.client.options.allow_anonymous_connect_without_token {
             return Err(Disconnect::BadRequest);
         }
         // Without a token nobody vouches for the client, so it may introduce itself.
@@ -160,7 +160,7 @@ impl Session {
         Ok(Ok(Outcome::Connect(Connected {
             client,
             version: env!("CARGO_PKG_VERSION"),
-            ping: config.client.ping_interval.0.as_secs(),
+            ping: config.client.options.ping_interval.0.as_secs(),
             pong: true,
         })))
     }
@@ -172,16 +172,16 @@ impl Session {
         token: &str,
         channels: &mut impl Channels,
     ) -> Result<Outcome, ErrorCode> {
-        if channel.len() > config.channel.max_length {
+        if channel.len() > config.channel.naming.max_length {
             return Err(ErrorCode::BadRequest);
         }
-        if !token.is_empty() || !config.channel.allow_subscribe_for_client {
+        if !token.is_empty() || !config.channel.without_namespace.allow_subscribe_for_client {
             return Err(ErrorCode::PermissionDenied);
         }
         if self.subscriptions.contains_key(channel) {
             return Err(ErrorCode::AlreadySubscribed);
         }
-        if self.subscriptions.len() >= config.client.channel_limit {
+        if self.subscriptions.len() >= config.client.options.channel_limit {
             return Err(ErrorCode::LimitExceeded);
         }
         let key = channels.subscribe(channel);
@@ -196,10 +196,10 @@ impl Session {
         data: Option<&str>,
         channels: &mut impl Channels,
     ) -> Result<Outcome, ErrorCode> {
-        if channel.len() > config.channel.max_length {
+        if channel.len() > config.channel.naming.max_length {
             return Err(ErrorCode::BadRequest);
         }
-        if !config.channel.allow_publish_for_client {
+        if !config.channel.without_namespace.allow_publish_for_client {
             return Err(ErrorCode::PermissionDenied);
         }
         let data = data.ok_or(ErrorCode::BadRequest)?;

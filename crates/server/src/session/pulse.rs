@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use antiphon_hub::Span;
+
 use crate::config;
 use crate::protocol::Disconnect;
 
@@ -29,6 +31,8 @@ pub(super) struct Pulse {
     pinged: bool,
 }
 
+const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 #[derive(Debug)]
 enum State {
     Fresh { until: Instant },
@@ -37,14 +41,16 @@ enum State {
 }
 
 impl Pulse {
-    pub(super) fn new(now: Instant, config: &config::Client, random: u64) -> Self {
-        let interval = config.ping_interval.0;
+    pub(super) fn new(now: Instant, config: &config::client::Client, random: u64) -> Self {
+        // No time is "not at all".
+        let or_never = |span: Span| if span.is_zero() { NEVER } else { span.0 };
+        let interval = or_never(config.options.ping_interval);
         let nanoseconds = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
         Self {
-            state: State::Fresh { until: now + config.stale_close_delay.0 },
+            state: State::Fresh { until: now + config.options.stale_close_delay.0 },
             interval,
-            timeout: config.pong_timeout.0,
-            first: Duration::from_nanos(random % nanoseconds),
+            timeout: or_never(config.options.pong_timeout),
+            first: if interval == NEVER { NEVER } else { Duration::from_nanos(random % nanoseconds) },
             pinged: false,
         }
     }

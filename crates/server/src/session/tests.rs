@@ -135,7 +135,7 @@ fn nothing_goes_before_connect() {
 #[test]
 fn without_permission_channels_are_closed() {
     let mut config = Config::default();
-    config.client.allow_anonymous_connect_without_token = true;
+    config.client.options.allow_anonymous_connect_without_token = true;
     let mut client = Client::new(config);
     client.say(r#"{"id":1,"connect":{}}"#);
     for line in [r#"{"id":2,"subscribe":{"channel":"a"}}"#, r#"{"id":2,"publish":{"channel":"a","data":1}}"#]
@@ -164,7 +164,7 @@ fn an_object_in_connect_becomes_the_info() {
 #[test]
 fn subscriptions_are_counted_and_end_with_the_session() {
     let mut client = Client::connected();
-    client.config.client.channel_limit = 2;
+    client.config.client.options.channel_limit = 2;
     for (channel, answer) in [("a", "{}"), ("b", "{}"), ("c", r#"{"code":106,"message":"limit exceeded"}"#)] {
         let reply = client.say(&format!(r#"{{"id":2,"subscribe":{{"channel":"{channel}"}}}}"#));
         assert!(reply.ends_with(&format!("{answer}}}")), "{reply}");
