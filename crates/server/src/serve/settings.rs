@@ -47,10 +47,11 @@ impl Settings {
             outbox: config.client.queue_max_size,
         };
         let ping = KeepAliveConfig {
-            interval: config.client.ping_interval.0,
-            timeout: config.client.pong_timeout.0,
+            interval: config.client.options.ping_interval.0,
+            timeout: config.client.options.pong_timeout.0,
         };
-        let raw = SocketConfig { limits, keep_alive: Some(ping), ..SocketConfig::default() };
+        let keep_alive = (!ping.interval.is_zero() && !ping.timeout.is_zero()).then_some(ping);
+        let raw = SocketConfig { limits, keep_alive, ..SocketConfig::default() };
         // The client protocol has pings of its own.
         let client = SocketConfig { keep_alive: None, ..raw };
         // What is echoed may wait in whole.
