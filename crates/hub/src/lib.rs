@@ -7,6 +7,7 @@ pub mod backend;
 pub mod clock;
 pub mod data;
 pub mod deferred;
+pub mod delta;
 pub mod engine;
 pub mod filter;
 pub mod options;
