@@ -15,6 +15,8 @@ mod expiry;
 mod races;
 mod rig;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
