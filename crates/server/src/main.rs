@@ -1,16 +1,16 @@
 //! The `antiphon` binary: the server, and the tools to talk to one.
 
+mod api;
 mod assets;
+mod backend;
 mod bench;
-mod channels;
 mod cli;
 mod client;
 mod config;
 mod http;
 mod log;
-mod protocol;
+mod metrics;
 mod serve;
-mod session;
 mod socket;
 
 use std::fs;

@@ -40,11 +40,11 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: IpAdd
     let (state, slot) = (Rc::clone(&worker), Rc::clone(&upgrade));
     let service = service_fn(move |request| {
         let (state, slot) = (Rc::clone(&state), Rc::clone(&slot));
-        async move {
+        Box::pin(async move {
             let (response, upgrade) = router::answer(&state, peer, request).await;
             *slot.borrow_mut() = upgrade;
             Ok::<_, Infallible>(response)
-        }
+        })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())

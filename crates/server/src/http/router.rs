@@ -50,7 +50,9 @@ pub(super) async fn answer(worker: &Rc<Worker>, peer: IpAddr, request: Request<I
         Route::Ready => (plain(StatusCode::OK, "ready\n"), None),
         Route::Metrics => (metrics::answer(worker.shared()), None),
         Route::OpenApi => (api::open_api(), None),
-        Route::Api(_) | Route::None => (plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n"), None),
+        Route::Api(_) | Route::None => {
+            (plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n"), None)
+        }
     };
     closing(answer, has_body)
 }
@@ -75,7 +77,12 @@ fn upgrade(
         Err(refused) => return refusal(&refused),
     };
     let client = &settings.config.client;
-    let pass = worker.shared().gate.enter(peer, Instant::now(), client.connection_limit, client.connection_rate_limit);
+    let pass = worker.shared().gate.enter(
+        peer,
+        Instant::now(),
+        client.connection_limit,
+        client.connection_rate_limit,
+    );
     match pass {
         Ok(pass) => {
             let (response, kind) = upgrade;
@@ -84,7 +91,9 @@ fn upgrade(
         Err(full) => {
             let (status, sentence) = match full {
                 GateFull::InAll => (503, "This server has as many connections as it takes; try again later."),
-                GateFull::FromAddress => (429, "Your address opens connections too fast; try again in a second."),
+                GateFull::FromAddress => {
+                    (429, "Your address opens connections too fast; try again in a second.")
+                }
             };
             let mut answer = refusal(&Refusal::application(status, sentence));
             answer.0.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

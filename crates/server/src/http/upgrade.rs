@@ -91,7 +91,8 @@ fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, B
 /// Who is in `/raw/x` subscribes and publishes without saying who it is.
 fn raw_is_open(worker: &Worker, channel: &str) -> Result<(), String> {
     let rules = worker.node.rules();
-    let channel = rules.channel(channel).map_err(|error| format!("{channel:?} is no channel here: {error}."))?;
+    let channel =
+        rules.channel(channel).map_err(|error| format!("{channel:?} is no channel here: {error}."))?;
     let client = &rules.client;
     let conditions = [
         (
@@ -108,5 +109,7 @@ fn raw_is_open(worker: &Worker, channel: &str) -> Result<(), String> {
         ),
     ];
     let closed = conditions.iter().find(|(open, _)| !open);
-    closed.map_or(Ok(()), |(_, condition)| Err(format!("/raw needs no token, and is closed until {condition}.")))
+    closed.map_or(Ok(()), |(_, condition)| {
+        Err(format!("/raw needs no token, and is closed until {condition}."))
+    })
 }

@@ -118,13 +118,20 @@ mod tests {
     #[test]
     fn each_address_has_its_rate() {
         let (gate, start) = (Arc::new(Gate::default()), Instant::now());
-        let come = |from: &str, ms: u64| gate.enter(address(from), start + Duration::from_millis(ms), 0, 2).is_ok();
+        let come =
+            |from: &str, ms: u64| gate.enter(address(from), start + Duration::from_millis(ms), 0, 2).is_ok();
         assert_eq!([come("10.0.0.1", 0), come("10.0.0.1", 0), come("10.0.0.1", 0)], [true, true, false]);
         assert!(come("10.0.0.2", 0));
         assert!(!come("::ffff:10.0.0.1", 0), "the same address, written otherwise");
         assert_eq!([come("10.0.0.1", 500), come("10.0.0.1", 500)], [true, false]);
-        assert_eq!([come("2001:db8::1", 0), come("2001:db8::2", 0), come("2001:db8::3", 0)], [true, true, false]);
+        assert_eq!(
+            [come("2001:db8::1", 0), come("2001:db8::2", 0), come("2001:db8::3", 0)],
+            [true, true, false]
+        );
         assert!(come("2001:db8:0:1::3", 0));
-        assert_eq!([come("10.0.0.1", 5000), come("10.0.0.1", 5000), come("10.0.0.1", 5000)], [true, true, false]);
+        assert_eq!(
+            [come("10.0.0.1", 5000), come("10.0.0.1", 5000), come("10.0.0.1", 5000)],
+            [true, true, false]
+        );
     }
 }
