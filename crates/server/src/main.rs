@@ -1,6 +1,8 @@
 //! The `antiphon` binary: the server, and the tools to talk to one.
 
 mod assets;
+#[allow(dead_code, unused_imports, reason = "the session of the hub is what asks and tells")]
+mod backend;
 mod bench;
 mod channels;
 mod cli;
