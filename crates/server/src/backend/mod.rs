@@ -14,9 +14,15 @@
 
 mod client;
 mod endpoint;
+mod headers;
+mod proxy;
+mod settings;
+mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use client::{CallError, Client};
 pub(crate) use endpoint::Endpoint;
+pub(crate) use proxy::{HookStats, HttpBackend};
+pub(crate) use settings::{BackendSettings, ProxySettings, StatusTransform};

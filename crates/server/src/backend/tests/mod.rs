@@ -2,6 +2,7 @@
 
 pub(super) mod app;
 mod client;
+mod proxy;
 mod tls;
 
 use std::sync::Arc;
