@@ -75,6 +75,11 @@ impl FilterNode {
         }
     }
 
+    /// How many nodes there are, with itself.
+    pub(crate) fn count(&self) -> usize {
+        1 + self.nodes.iter().map(Self::count).sum::<usize>()
+    }
+
     /// Whether the comparison holds for a tag.
     fn holds(&self, tag: Option<&str>) -> bool {
         let value = self.val.as_str();

@@ -68,6 +68,15 @@ pub struct Command {
     pub sub_refresh: Option<SubRefreshRequest>,
 }
 
+impl Command {
+    /// How many subscriptions and nodes of filters are in it.
+    pub(super) fn parts(&self) -> usize {
+        let nodes = |request: &SubscribeRequest| request.tf.as_ref().map_or(0, FilterNode::count);
+        let subs = self.connect.iter().flat_map(|connect| connect.subs.values());
+        subs.map(|request| 1 + nodes(request)).sum::<usize>() + self.subscribe.as_deref().map_or(0, nodes)
+    }
+}
+
 /// A message without fields.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Empty {}

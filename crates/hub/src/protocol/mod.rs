@@ -16,15 +16,15 @@ mod reply;
 use serde::{Deserialize, Serialize};
 
 pub use code::{ClientError, Disconnect, Refusal, Unsubscribed};
-pub use codec::{Encoding, Malformed, Writer};
+pub use codec::{Encoding, MAX_COMMANDS, MAX_PARTS, Malformed, Writer};
 pub use command::{
-    ChannelRequest, Command, ConnectRequest, Empty, HistoryRequest, PublishRequest, RefreshRequest, RpcRequest,
-    SendRequest, SubRefreshRequest, SubscribeRequest,
+    ChannelRequest, Command, ConnectRequest, Empty, HistoryRequest, PublishRequest, RefreshRequest,
+    RpcRequest, SendRequest, SubRefreshRequest, SubscribeRequest,
 };
 pub use reply::{
-    ClientInfo, ConnectResult, DisconnectPush, ErrorReply, HistoryResult, MessagePush, Presence, PresenceResult,
-    PresenceStatsResult, Publication, Push, RefreshPush, RefreshResult, Reply, RpcResult, SubRefreshResult,
-    SubscribePush, SubscribeResult, UnsubscribePush,
+    ClientInfo, ConnectResult, DisconnectPush, ErrorReply, HistoryResult, MessagePush, Presence,
+    PresenceResult, PresenceStatsResult, Publication, Push, RefreshPush, RefreshResult, Reply, RpcResult,
+    SubRefreshResult, SubscribePush, SubscribeResult, UnsubscribePush,
 };
 
 /// A place in a channel's stream.
