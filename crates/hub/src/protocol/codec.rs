@@ -189,6 +189,12 @@ mod tests {
             r#"[1,{}]"#,
             r#"{"id":1,"subscribe":{"channel":1}}"#,
             r#"{"id":1,"id":1}"#,
+            r#"{"id":1,"connect":[]}"#,
+            r#"{"id":1,"ping":[]}"#,
+            r#"{"id":1,"ping":true}"#,
+            r#"{"id":1,"publish":["a",1,0]}"#,
+            r#"{"id":1,"history":{"channel":"a","since":[1,"e"]}}"#,
+            r#"{"id":1,"subscribe":{"channel":"a","tf":["and"]}}"#,
         ] {
             assert!(json(line).is_err(), "{line}");
         }

@@ -10,6 +10,7 @@
 mod code;
 mod codec;
 mod command;
+mod json;
 mod raw;
 mod reply;
 
@@ -27,15 +28,19 @@ pub use reply::{
     SubRefreshResult, SubscribePush, SubscribeResult, UnsubscribePush,
 };
 
+pub(crate) use json::nullable;
+
 /// A place in a channel's stream.
 #[derive(Clone, PartialEq, Eq, Hash, prost::Message, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Position {
     /// How many publications the stream has had.
     #[prost(uint64, tag = "1")]
+    #[serde(deserialize_with = "nullable")]
     pub offset: u64,
     /// Which stream it is: a channel that lost its history begins another one.
     #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "nullable")]
     pub epoch: String,
 }
 
