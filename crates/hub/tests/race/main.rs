@@ -11,8 +11,11 @@ mod common;
 mod explore;
 mod scene;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use antiphon_hub::protocol::Encoding;
 
+use common::Fault;
 use explore::explore;
 use scene::{Plot, Upset, run};
 
@@ -75,8 +78,46 @@ fn presence_takes_its_time() {
     explored("presence", &plot);
 }
 
+/// Scenes that take minutes. `ANTIPHON_LONG=1` plays them.
+#[test]
+fn more_of_everything_where_there_is_time() {
+    if std::env::var_os("ANTIPHON_LONG").is_none() {
+        return;
+    }
+    for since in 0..=2 {
+        let plot = Plot { before: 2, since: Some(since), publications: 4, ..Plot::default() };
+        explored(&format!("four publications, recovery from {since}"), &plot);
+    }
+    let plot = Plot { returns: 1, publications: 2, ..Plot::default() };
+    explored("two publications, back again", &plot);
+    explored("the same with differences", &Plot { delta: true, ..plot.clone() });
+    explored("the same by and by", &Plot { says_late: false, publications: 3, ..plot.clone() });
+    explored("back again twice", &Plot { says_late: false, returns: 2, publications: 1, ..plot.clone() });
+    for upset in [Upset::Removal, Upset::Rebirth] {
+        explored(&format!("{upset:?}, back again"), &Plot { upset: Some(upset), publications: 1, ..plot.clone() });
+    }
+}
+
+/// Each broken promise of an engine must be found out: else the scenes above would prove nothing.
+#[test]
+fn an_engine_that_breaks_a_promise_is_found_out() {
+    const SIGNS: [&str; 2] = [
+        "nothing was missed, and the client was told so",
+        "at the end the client has everything",
+    ];
+    for fault in [Fault::HandsOnLater, Fault::AppendsLater, Fault::WatchesLate, Fault::ReadsEarly] {
+        let publications = if fault == Fault::AppendsLater { 1 } else { 2 };
+        let plot = Plot { fault, publications, slow: &["watch", "history", "append"], ..Plot::default() };
+        let outcome = catch_unwind(AssertUnwindSafe(|| explored("broken", &plot)));
+        let why = outcome.expect_err(&format!("{fault:?} goes unnoticed"));
+        let why = why.downcast_ref::<String>().cloned().or(why.downcast_ref::<&str>().map(|&why| why.to_owned()));
+        let why = why.unwrap_or_default();
+        assert!(SIGNS.iter().any(|sign| why.contains(sign)), "{fault:?} is found out by accident: {why}");
+    }
+}
+
 #[test]
 fn workers_do_not_disturb_each_other() {
-    let plot = Plot { clients: 2, publications: 2, says_late: false, ..Plot::default() };
+    let plot = Plot { clients: 2, publications: 1, slow: &["history"], says_late: false, ..Plot::default() };
     explored("two workers", &plot);
 }

@@ -106,6 +106,8 @@ struct Actor {
     is_ordered: bool,
     /// There may be something to say.
     is_unsaid: bool,
+    /// Where it was when it last asked to be let in.
+    since: u64,
     /// How much had been published when the subscription began, where it has no place in the stream.
     from: Option<u64>,
 }
@@ -167,7 +169,7 @@ impl<'a> Scene<'a> {
             peer.turn(&world);
             view.hear_all(peer.take());
             let returns = if number == 0 { plot.returns } else { 0 };
-            Actor { peer, view, returns, is_ordered: false, is_unsaid: false, from: None }
+            Actor { peer, view, returns, is_ordered: false, is_unsaid: false, since: 0, from: None }
         });
         let mut scene = Scene {
             plot,
@@ -290,12 +292,14 @@ impl<'a> Scene<'a> {
     /// The clients read what has been written. Each [`View`] checks that one follows the other; here, what it is.
     fn hear(&mut self, schedule: &mut Schedule) {
         let end = self.end().offset;
+        let upset = self.plot.upset.filter(|_| self.upset.is_none());
         for (number, actor) in self.actors.iter_mut().enumerate() {
             actor.view.hear_all(actor.peer.take());
             let Some(seen) = actor.view.take_seen().remove(CHANNEL) else { continue };
             for seen in seen {
                 schedule.note(|| format!("  client {number}: {seen:?}"));
-                actor.check(self.plot, &self.truth, end, &seen);
+                actor.check(&self.truth, end, &seen);
+                actor.check_loss(self.plot, upset, &seen);
             }
         }
     }
@@ -333,6 +337,7 @@ impl Actor {
             delta: if plot.delta { "fossil".to_owned() } else { String::new() },
             ..SubscribeRequest::default()
         };
+        self.since = self.view.position(CHANNEL).map_or(0, |position| position.offset);
         if !self.view.is_subscribed(CHANNEL) {
             self.peer.receive(self.view.subscribe(request.clone()));
             if !plot.pipelines {
@@ -349,7 +354,8 @@ impl Actor {
         }
     }
 
-    fn check(&mut self, plot: &Plot, truth: &BTreeMap<(String, u64), String>, end: u64, seen: &Seen) {
+    /// What the client is told is true.
+    fn check(&mut self, truth: &BTreeMap<(String, u64), String>, end: u64, seen: &Seen) {
         match seen {
             Seen::Publication { offset, data } => {
                 let said = truth.iter().find(|(_, said)| said.as_bytes() == data);
@@ -364,23 +370,28 @@ impl Actor {
                     }
                 }
             }
-            Seen::Start { recovered, .. } => {
-                assert!(*recovered != Some(false) || plot.may_lose(), "everything was there, and was not recovered");
-                self.from = Some(end);
+            Seen::Start { .. } => self.from = Some(end),
+            Seen::Refused(code) => panic!("refused: {code}"),
+            Seen::Join(_) | Seen::Leave(_) | Seen::Left | Seen::End(_) => {}
+        }
+    }
+
+    /// It is told that it has missed something if and only if it has.
+    fn check_loss(&self, plot: &Plot, upset: Option<Upset>, seen: &Seen) {
+        match seen {
+            Seen::Start { at, recovered: Some(false) } => {
+                let is_gone = match upset {
+                    None => at.offset - self.since > plot.size as u64,
+                    Some(Upset::Removal) => at.offset > self.since,
+                    Some(Upset::Rebirth) => true,
+                };
+                assert!(is_gone, "everything was there, and was not recovered");
             }
             Seen::End(code) => {
                 assert_eq!(*code, Unsubscribed::INSUFFICIENT_STATE.code);
-                assert!(plot.may_lose(), "nothing was missed, and the client was told so");
+                assert_eq!(upset, Some(Upset::Rebirth), "nothing was missed, and the client was told so");
             }
-            Seen::Refused(code) => panic!("refused: {code}"),
-            Seen::Join(_) | Seen::Leave(_) | Seen::Left => {}
+            _ => {}
         }
-    }
-}
-
-impl Plot {
-    /// Whether a client may be told that it has missed something.
-    fn may_lose(&self) -> bool {
-        self.upset.is_some() || self.size < (self.before + self.publications) as usize
     }
 }
