@@ -9,6 +9,7 @@
 mod application;
 mod desk;
 mod peer;
+mod random;
 mod slow;
 mod view;
 mod world;
@@ -16,6 +17,7 @@ mod world;
 pub(crate) use application::{Application, Told};
 pub(crate) use desk::Desk;
 pub(crate) use peer::{Heard, Peer, command, encode, replies};
+pub(crate) use random::Random;
 pub(crate) use slow::{Fault, Slow};
 pub(crate) use view::{Seen, View};
-pub(crate) use world::{BEGIN, SECRET, World, WorldParts, json, publish, token};
+pub(crate) use world::{BEGIN, SECRET, Stage, World, WorldParts, json, publish, token};

@@ -1,6 +1,7 @@
 //! One client's connection: what a transport does, without a socket.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(crate) struct Peer {
     work: Option<Pin<Box<dyn Future<Output = ()>>>>,
     pub(crate) encoding: Encoding,
     pub(crate) worker: usize,
+    pub(crate) number: u64,
 }
 
 /// The same, as a member of channels.
@@ -38,23 +40,28 @@ struct Line {
     written: RefCell<Vec<Heard>>,
     is_queued: Cell<bool>,
     is_over: Cell<bool>,
+    /// Rings for the connection, in the world.
+    bell: (u64, Rc<RefCell<BTreeSet<u64>>>),
 }
 
 impl Peer {
     pub(crate) fn new(world: &World, worker: usize, encoding: Encoding) -> Self {
         let origin = Origin { encoding, transport: "websocket", headers: Arc::default() };
+        let bell = world.number();
+        let number = bell.0;
         let line = Rc::new_cyclic(|line: &Weak<Line>| {
             let (node, local) = (Arc::clone(&world.node), Rc::clone(&world.locals[worker]));
             let line = Weak::clone(line) as Weak<dyn Member>;
-            let session = Session::new(node, local, line, origin, world.now(), world.seed());
+            let session = Session::new(node, local, line, origin, world.now(), World::seed(number));
             Line {
                 session: Rc::new(session),
                 written: RefCell::default(),
                 is_queued: Cell::new(false),
                 is_over: Cell::new(false),
+                bell,
             }
         });
-        Self { line, work: None, encoding, worker }
+        Self { line, work: None, encoding, worker, number }
     }
 
     pub(crate) fn session(&self) -> &Rc<Session> {
@@ -163,9 +170,16 @@ impl Drop for Peer {
     }
 }
 
+impl Line {
+    fn ring(&self) {
+        self.bell.1.borrow_mut().insert(self.bell.0);
+    }
+}
+
 impl Member for Line {
     fn queue(&self, frame: &Prepared) -> bool {
         assert!(!self.is_over.get(), "a frame after the end");
+        self.ring();
         self.written.borrow_mut().push(Heard::Message(frame.payload().clone()));
         !self.is_queued.replace(true)
     }
@@ -176,10 +190,12 @@ impl Member for Line {
 
     fn lost(&self, channel: &str) {
         self.session.lost(channel);
+        self.ring();
     }
 
     fn order(&self, control: &Arc<Control>) {
         self.session.order(control);
+        self.ring();
     }
 }
 

@@ -14,7 +14,7 @@ use antiphon_hub::presence::{Presence, PresenceStats};
 use antiphon_hub::protocol::ClientInfo;
 use antiphon_hub::{Deferred, Hub};
 
-use super::Desk;
+use super::{Desk, WorldParts};
 
 /// Which promise of an engine is broken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +48,10 @@ pub(crate) struct Slow {
 /// Lets events through to the hub in channels that are watched.
 struct Gate {
     hub: Arc<Hub>,
+    /// Lets through everything, without a lock of its own.
+    is_open: bool,
+    /// What was handed on so far, whether or not anybody watched, where that is wanted.
+    tape: Option<Mutex<Vec<(String, Event)>>>,
     state: Mutex<GateState>,
 }
 
@@ -72,6 +76,12 @@ impl Gate {
 
 impl Sink for Gate {
     fn deliver(&self, channel: &str, event: Event) {
+        if let Some(tape) = &self.tape {
+            tape.lock().unwrap().push((channel.to_owned(), event.clone()));
+        }
+        if self.is_open {
+            return self.hub.deliver(channel, event);
+        }
         let mut state = self.state.lock().unwrap();
         if state.drops {
             return;
@@ -86,9 +96,11 @@ impl Sink for Gate {
 }
 
 impl Slow {
-    pub(crate) fn new(hub: Arc<Hub>, clock: Arc<dyn Clock>, desk: Arc<Desk>, fault: Fault) -> Arc<Self> {
-        let holds = fault == Fault::HandsOnLater;
-        let gate = Arc::new(Gate { hub, state: Mutex::new(GateState { holds, ..GateState::default() }) });
+    pub(crate) fn new(hub: Arc<Hub>, clock: Arc<dyn Clock>, desk: Arc<Desk>, parts: &WorldParts) -> Arc<Self> {
+        let WorldParts { fault, is_open, .. } = *parts;
+        let state = GateState { holds: fault == Fault::HandsOnLater, ..GateState::default() };
+        let tape = parts.is_taped.then(Mutex::default);
+        let gate = Arc::new(Gate { hub, is_open, tape, state: Mutex::new(state) });
         let sink: Arc<dyn Sink> = Arc::<Gate>::clone(&gate);
         let engine = Arc::new(MemoryEngine::new(sink, clock));
         let (presence, everyone, early) = (Arc::default(), Arc::default(), Arc::default());
@@ -98,6 +110,11 @@ impl Slow {
     /// How many watch a channel.
     pub(crate) fn watches(&self) -> usize {
         self.gate.state.lock().unwrap().watches.values().sum()
+    }
+
+    /// What has been handed on since the last time, in order.
+    pub(crate) fn take_tape(&self) -> Vec<(String, Event)> {
+        self.gate.tape.as_ref().map(|tape| std::mem::take(&mut *tape.lock().unwrap())).unwrap_or_default()
     }
 
     /// How many publications wait to be handed on.

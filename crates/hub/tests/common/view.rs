@@ -34,6 +34,7 @@ pub(crate) enum Seen {
 }
 
 /// A client. It lives longer than its connections: what it knows of channels stays.
+#[derive(Clone)]
 pub(crate) struct View {
     encoding: Encoding,
     /// Its own id, once it is connected.
@@ -50,13 +51,12 @@ pub(crate) struct View {
 }
 
 /// What it knows of a channel.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Known {
     is_subscribed: bool,
     /// Where it is in the stream, where the subscription has a place there.
     position: Option<Position>,
-    /// The offset of the publication before, where there was one.
-    last: Option<u64>,
+    /// Publications may be left out: there is a filter.
     has_filter: bool,
     delta: bool,
     /// What the next difference is to.
@@ -254,12 +254,13 @@ impl View {
         known.is_subscribed = true;
         known.delta = result.delta;
         known.base = None;
-        known.last = (result.positioned || result.recoverable).then_some(at.offset);
         known.position = (result.positioned || result.recoverable).then(|| at.clone());
         let recovered = result.was_recovering.then_some(result.recovered);
         self.note(channel, Seen::Start { at, recovered });
+        let is_newest = self.is_cache(channel);
+        assert!(!is_newest || result.publications.len() < 2, "the newest only: {result:?}");
         for publication in &result.publications {
-            self.publication(channel, publication);
+            self.publication(channel, publication, is_newest);
         }
     }
 
@@ -267,7 +268,7 @@ impl View {
         let channel = push.channel.as_str();
         if let Some(publication) = &push.publication {
             assert!(self.is_subscribed(channel), "not subscribed to {channel}: {push:?}");
-            self.publication(channel, publication);
+            self.publication(channel, publication, false);
         }
         let client = |presence: &antiphon_hub::protocol::Presence| presence.info.clone().unwrap().client;
         if let Some(join) = &push.join {
@@ -295,18 +296,18 @@ impl View {
         }
     }
 
-    fn publication(&mut self, channel: &str, publication: &Publication) {
+    /// Whether recovery in a channel gives the newest publication only. Such channels begin with `cache`.
+    fn is_cache(&self, channel: &str) -> bool {
+        channel.starts_with("cache")
+    }
+
+    fn publication(&mut self, channel: &str, publication: &Publication, is_newest: bool) {
         let known = self.channels.get_mut(channel).unwrap();
         let Publication { offset, .. } = *publication;
-        if offset > 0 {
-            if let Some(last) = known.last {
-                let follows = if known.has_filter { offset > last } else { offset == last + 1 };
-                assert!(follows, "{offset} came after {last} in {channel}");
-            }
-            known.last = Some(offset);
-            if let Some(position) = &mut known.position {
-                position.offset = offset;
-            }
+        if let Some(position) = known.position.as_mut().filter(|_| offset > 0) {
+            let last = std::mem::replace(&mut position.offset, offset);
+            let follows = if known.has_filter || is_newest { offset > last } else { offset == last + 1 };
+            assert!(follows, "{offset} came after {last} in {channel}");
         }
         let data = whole(known, publication, self.encoding);
         self.note(channel, Seen::Publication { offset, data });

@@ -1,7 +1,8 @@
 //! A node in virtual time.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::ops::{Deref, Range};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -27,10 +28,10 @@ pub(crate) const SECRET: &str = "secret";
 
 type Detached = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A node, its workers, and what it stands on.
-pub(crate) struct World {
+/// A node, and what it stands on: what threads may share.
+#[derive(Clone)]
+pub(crate) struct Stage {
     pub(crate) node: Arc<Node>,
-    pub(crate) locals: Vec<Rc<Local>>,
     pub(crate) engine: Arc<Slow>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) application: Arc<Application>,
@@ -38,7 +39,15 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     detached: Arc<Mutex<Vec<Detached>>>,
     begin: Instant,
+}
+
+/// A stage with workers.
+pub(crate) struct World {
+    stage: Stage,
+    pub(crate) locals: Vec<Rc<Local>>,
+    first: WorkerId,
     seeds: Cell<u64>,
+    rung: Rc<RefCell<BTreeSet<u64>>>,
 }
 
 /// What a world is made of.
@@ -47,6 +56,10 @@ pub(crate) struct WorldParts {
     pub(crate) book: RuleBook,
     pub(crate) workers: WorkerId,
     pub(crate) fault: Fault,
+    /// The engine passes on everything, whether it is watched or not, as the one in memory does.
+    pub(crate) is_open: bool,
+    /// What is handed on is written down.
+    pub(crate) is_taped: bool,
 }
 
 /// There is nothing to fetch.
@@ -59,23 +72,18 @@ impl Fetch for Nothing {
     }
 }
 
-impl World {
-    /// With one worker.
-    pub(crate) fn new(book: RuleBook) -> Self {
-        Self::with(WorldParts { book, workers: 1, ..WorldParts::default() })
-    }
-
-    pub(crate) fn with(parts: WorldParts) -> Self {
+impl Stage {
+    pub(crate) fn new(parts: WorldParts) -> Self {
         let clock = Arc::new(ManualClock::at(BEGIN));
         let hub = Arc::new(Hub::new(parts.workers));
         let desk = Arc::<Desk>::default();
-        let engine = Slow::new(Arc::clone(&hub), clock.clone(), Arc::clone(&desk), parts.fault);
+        let engine =
+            Slow::new(Arc::clone(&hub), clock.clone(), Arc::clone(&desk), &parts);
         let application = Arc::new(Application::new(Arc::clone(&desk)));
         let told = Arc::<Told>::default();
         let detached: Arc<Mutex<Vec<Detached>>> = Arc::default();
         let later = Arc::clone(&detached);
-        let verifier = Verifier::new(&tokens(), Arc::new(Nothing), clock.clone()).unwrap();
-        let verifier = Arc::new(verifier);
+        let verifier = Arc::new(Verifier::new(&tokens(), Arc::new(Nothing), clock.clone()).unwrap());
         let node = Arc::new(Node::new(NodeParts {
             rules: Rules::new(parts.book).unwrap(),
             keys: Keys { connect: Arc::clone(&verifier), subscribe: verifier },
@@ -83,26 +91,41 @@ impl World {
             presence: engine.clone(),
             backend: application.clone(),
             events: told.clone(),
-            hub: Arc::clone(&hub),
+            hub,
             clock: clock.clone(),
             detach: Box::new(move |future| later.lock().unwrap().push(future)),
             version: "test",
         }));
-        let locals = (0..parts.workers)
-            .map(|worker| Local::new(Arc::clone(&hub), Arc::clone(node.metrics()), worker))
+        Self { node, engine, desk, application, told, clock, detached, begin: Instant::now() }
+    }
+}
+
+impl Deref for World {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+impl World {
+    /// With one worker.
+    pub(crate) fn new(book: RuleBook) -> Self {
+        Self::with(WorldParts { book, workers: 1, ..WorldParts::default() })
+    }
+
+    pub(crate) fn with(parts: WorldParts) -> Self {
+        let workers = parts.workers;
+        Self::on(Stage::new(parts), 0..workers)
+    }
+
+    /// With some of the stage's workers. Their places in `locals` count from the first of them.
+    pub(crate) fn on(stage: Stage, workers: Range<WorkerId>) -> Self {
+        let first = workers.start;
+        let locals = workers
+            .map(|worker| Local::new(Arc::clone(stage.node.hub()), Arc::clone(stage.node.metrics()), worker))
             .collect();
-        Self {
-            node,
-            locals,
-            engine,
-            desk,
-            application,
-            told,
-            clock,
-            detached,
-            begin: Instant::now(),
-            seeds: Cell::new(0),
-        }
+        Self { stage, locals, first, seeds: Cell::new(u64::from(first) << 32), rung: Rc::default() }
     }
 
     /// The time of the sessions.
@@ -120,9 +143,18 @@ impl World {
         self.clock.advance((seconds * 1000.0) as u64);
     }
 
-    /// What each session takes for random: different ids, and the first ping after half of the interval of 25 s.
-    pub(crate) fn seed(&self) -> [u8; 24] {
-        let number = self.seeds.replace(self.seeds.get() + 1);
+    /// The connections that something has come for since the last time, by number.
+    pub(crate) fn take_rung(&self) -> BTreeSet<u64> {
+        self.rung.take()
+    }
+
+    /// A number for a connection, and what its number goes into when something has come for it.
+    pub(crate) fn number(&self) -> (u64, Rc<RefCell<BTreeSet<u64>>>) {
+        (self.seeds.replace(self.seeds.get() + 1), Rc::clone(&self.rung))
+    }
+
+    /// What a session takes for random: an id, and the first ping after half of the interval of 25 s.
+    pub(crate) fn seed(number: u64) -> [u8; 24] {
         let mut seed = [0; 24];
         seed[..8].copy_from_slice(&number.to_be_bytes());
         seed[16..].copy_from_slice(&12_500_000_000_u64.to_ne_bytes());
@@ -152,7 +184,7 @@ impl World {
     /// Whether something waits for a worker.
     pub(crate) fn has_mail(&self, worker: usize) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        self.node.hub().poll_some(worker as WorkerId, &mut cx).is_ready()
+        self.node.hub().poll_some(self.first + worker as WorkerId, &mut cx).is_ready()
     }
 
     /// Publishes as the server API does.

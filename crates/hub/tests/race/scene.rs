@@ -161,7 +161,12 @@ fn book(plot: &Plot) -> RuleBook {
 
 impl<'a> Scene<'a> {
     fn new(plot: &'a Plot) -> Self {
-        let world = World::with(WorldParts { book: book(plot), workers: plot.clients, fault: plot.fault });
+        let world = World::with(WorldParts {
+            book: book(plot),
+            workers: plot.clients,
+            fault: plot.fault,
+            ..WorldParts::default()
+        });
         let actors = (0..usize::from(plot.clients)).map(|number| {
             let mut view = View::new(plot.encoding);
             let mut peer = Peer::new(&world, number, plot.encoding);
