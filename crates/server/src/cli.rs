@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::config::Span;
+use antiphon_hub::Span;
 
 /// Real-time messaging for the web in one binary.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Measure a server.
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Check a configuration file, or print the defaults.
+    /// Check a configuration file, or print the defaults or the schema.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the version.
@@ -123,13 +123,15 @@ pub(crate) struct BenchEchoArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Check a file: unknown keys, and values of a wrong type.
+    /// Check a file: unknown keys, values of a wrong type, and what contradicts itself.
     Check {
         /// The file.
         file: PathBuf,
     },
     /// Print every setting with its default, as a file to start from.
     Default,
+    /// Print the JSON Schema of a configuration file, for editors.
+    Schema,
 }
 
 #[cfg(test)]

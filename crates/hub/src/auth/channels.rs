@@ -61,13 +61,13 @@ fn wildcard(places: &mut [bool], channel: &str, boundary: &str) {
     // Of the places before, the nearest has the least in between.
     let mut nearest = None;
     let mut last_boundary = None;
-    for at in 0..places.len() {
-        if places[at] {
+    for (at, place) in places.iter_mut().enumerate() {
+        if *place {
             nearest = Some(at);
         }
         if !boundary.is_empty() && channel.as_bytes()[..at].ends_with(boundary.as_bytes()) {
             last_boundary = Some(at - boundary.len());
         }
-        places[at] = nearest.is_some_and(|from| last_boundary.is_none_or(|begin| begin < from));
+        *place = nearest.is_some_and(|from| last_boundary.is_none_or(|begin| begin < from));
     }
 }

@@ -68,6 +68,10 @@ impl Jwt {
         let payload = URL_SAFE_NO_PAD
             .decode(payload)
             .map_err(|error| TokenError::Invalid(format!("the token's claims cannot be read: {error}")))?;
+        // serde would take a list for the fields of a struct, in their order.
+        if !payload.trim_ascii_start().starts_with(b"{") {
+            return Err(TokenError::Invalid("the token's claims are no JSON object".into()));
+        }
         let registered = read(&payload)?;
         let signature_at = message.len() + 1;
         Ok(Self { text: text.into(), signature_at, payload, algorithm: header.alg, key_id, registered })

@@ -111,12 +111,9 @@ impl Jwks {
             let why = format!("{MAX_WAITING} clients wait for {url} already, which is the limit");
             return Search::Over(Err(TokenError::Unchecked(why)));
         }
-        let (flight, jwks) = (flight.clone(), self.clone());
+        let flight = flight.clone();
         Search::Goes(Box::pin(async move {
-            let outcome = flight.await;
-            // Until here, so that what was fetched finds its place.
-            drop(jwks);
-            match outcome {
+            match flight.await {
                 Ok(keys) => select(&keys, &id, algorithm).unwrap_or_else(|| {
                     Err(TokenError::Invalid(format!(
                         "{url} has no key {id:?} that signatures can be verified with"

@@ -1,7 +1,7 @@
 //! Keys, each with the algorithms that it is for.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, errors};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, errors};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ const MAX_KEYS: usize = 100;
 
 /// The shortest public RSA key of 2048 bits, in DER: ring takes no shorter ones.
 const MIN_RSA_DER: usize = 256 + 10;
+
+type ParsePem = fn(&[u8]) -> errors::Result<DecodingKey>;
 
 /// A key, which verifies tokens of its algorithms and no others.
 #[derive(Debug)]
@@ -53,12 +55,7 @@ impl Key {
         Self { id: String::new(), algorithms: HS.to_vec(), key }
     }
 
-    fn pem(
-        setting: &str,
-        pem: &str,
-        parse: fn(&[u8]) -> errors::Result<DecodingKey>,
-        algorithms: impl Fn(&[u8]) -> &'static [Algorithm],
-    ) -> Result<Self, String> {
+    fn pem(setting: &str, pem: &str, parse: ParsePem) -> Result<Self, String> {
         // Of a private key, the parser would take some part for the public one.
         if !pem.contains("PUBLIC KEY-----") {
             return Err(format!(
@@ -67,11 +64,15 @@ impl Key {
         }
         let unusable = |why: &str| format!("{setting} is no public key that can be used: {why}");
         let key = parse(pem.as_bytes()).map_err(|error| unusable(&error.to_string()))?;
-        let algorithms = key.try_get_as_bytes().map(algorithms).unwrap_or_default().to_vec();
-        if algorithms.is_empty() {
-            return Err(unusable("RSA needs at least 2048 bits, ECDSA the curve P-256 or P-384"));
-        }
-        Ok(Self { id: String::new(), algorithms, key })
+        // The length tells the curve: an uncompressed point is a byte and two coordinates.
+        let algorithms = match (key.family(), key.try_get_as_bytes().map_or(0, <[u8]>::len)) {
+            (AlgorithmFamily::Rsa, MIN_RSA_DER..) => RS,
+            (AlgorithmFamily::Ec, 65) => &[Algorithm::ES256],
+            (AlgorithmFamily::Ec, 97) => &[Algorithm::ES384],
+            (AlgorithmFamily::Ed, 32) => &[Algorithm::EdDSA],
+            _ => return Err(unusable("RSA needs at least 2048 bits, ECDSA the curve P-256 or P-384")),
+        };
+        Ok(Self { id: String::new(), algorithms: algorithms.to_vec(), key })
     }
 
     /// # Errors
@@ -149,37 +150,13 @@ impl LocalKeys {
             _ => Ok(Some(Key::secret(secret))),
         };
         let mut keys = Vec::from_iter(secret("hmac_secret_key", &options.hmac_secret_key)?);
-        if !options.rsa_public_key.is_empty() {
-            let algorithms = |der: &[u8]| if der.len() >= MIN_RSA_DER { RS } else { &[] };
-            keys.push(Key::pem(
-                "rsa_public_key",
-                &options.rsa_public_key,
-                DecodingKey::from_rsa_pem,
-                algorithms,
-            )?);
-        }
-        if !options.ecdsa_public_key.is_empty() {
-            // An uncompressed point is a byte and two coordinates long.
-            let algorithms = |point: &[u8]| match point.len() {
-                65 => &[Algorithm::ES256][..],
-                97 => &[Algorithm::ES384],
-                _ => &[],
-            };
-            keys.push(Key::pem(
-                "ecdsa_public_key",
-                &options.ecdsa_public_key,
-                DecodingKey::from_ec_pem,
-                algorithms,
-            )?);
-        }
-        if !options.ed25519_public_key.is_empty() {
-            let algorithms = |_: &[u8]| &[Algorithm::EdDSA][..];
-            keys.push(Key::pem(
-                "ed25519_public_key",
-                &options.ed25519_public_key,
-                DecodingKey::from_ed_pem,
-                algorithms,
-            )?);
+        let public: [(_, _, ParsePem); 3] = [
+            ("rsa_public_key", &options.rsa_public_key, DecodingKey::from_rsa_pem),
+            ("ecdsa_public_key", &options.ecdsa_public_key, DecodingKey::from_ec_pem),
+            ("ed25519_public_key", &options.ed25519_public_key, DecodingKey::from_ed_pem),
+        ];
+        for (setting, pem, parse) in public.into_iter().filter(|(_, pem, _)| !pem.is_empty()) {
+            keys.push(Key::pem(setting, pem, parse)?);
         }
         Ok(Self {
             keys,

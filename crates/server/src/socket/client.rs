@@ -46,7 +46,7 @@ impl Client {
             Encoding::Json => Kind::Text,
             Encoding::Protobuf => Kind::Binary,
         };
-        let shared = Shared::new(opened, &worker.settings.client);
+        let shared = Shared::new(opened, &worker.settings().client);
         let line = Rc::new_cyclic(|line: &Weak<Line>| {
             let (node, local) = (Arc::clone(&worker.node), Rc::clone(&worker.local));
             let line = Weak::clone(line) as Weak<dyn Member>;
@@ -92,7 +92,9 @@ impl Line {
                         self.shared.overrun();
                     }
                 }
-                Said::End(disconnect) => close(connection, CloseCode::new(code(&disconnect)), &disconnect.reason),
+                Said::End(disconnect) => {
+                    close(connection, CloseCode::new(code(&disconnect)), &disconnect.reason)
+                }
             }
         });
     }

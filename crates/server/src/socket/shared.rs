@@ -8,7 +8,7 @@ use antiphon_socket::{Flush, WebSocket};
 use tokio::net::TcpStream;
 
 use super::Opened;
-use crate::serve::Seat;
+use crate::serve::{Pass, Seat};
 
 /// A socket that is in channels.
 pub(super) struct Shared {
@@ -19,16 +19,19 @@ pub(super) struct Shared {
     queued: Cell<bool>,
     /// Something did not fit: the peer reads too slowly, and its task has to end the connection.
     overrun: Cell<bool>,
+    _pass: Pass,
 }
 
 impl Shared {
     pub(super) fn new(opened: Opened, config: &Arc<Config>) -> Self {
         let seat = opened.worker.roster.seat();
+        let (socket, pass) = opened.into_socket(config);
         Self {
-            socket: RefCell::new(opened.into_socket(config)),
+            socket: RefCell::new(socket),
             seat,
             queued: Cell::new(false),
             overrun: Cell::new(false),
+            _pass: pass,
         }
     }
 

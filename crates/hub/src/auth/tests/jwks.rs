@@ -254,7 +254,8 @@ fn an_answer_comes_though_the_verifier_is_gone() {
     let (bench, signer) = (Bench::plain(), Signer::new("k"));
     bench.issuers.publish(URL, &[signer.jwk()]);
     let answer = bench.connect(&signer.token(&claims()));
-    let Bench { issuers, .. } = bench;
+    let Bench { issuers, verifier, .. } = bench;
+    drop(verifier);
     later(answer).unwrap();
     assert_eq!(Arc::strong_count(&issuers), 1, "nothing is left of the verifier");
 }
@@ -314,7 +315,7 @@ fn a_clock_that_is_set_back_makes_keys_stale() {
     }
     let clock = Arc::new(Back(Mutex::new(NOW * 1000)));
     let options = TokenOptions { jwks_public_endpoint: URL.into(), ..TokenOptions::default() };
-    let verifier = Verifier::new(&options, issuers.clone(), clock.clone()).unwrap();
+    let verifier = Verifier::new(&options, issuers, clock.clone()).unwrap();
     later(verifier.connect(&signer.token(&claims()), false)).unwrap();
     *clock.0.lock().unwrap() -= 1000 * HOUR;
     later(verifier.connect(&signer.token(&claims()), false)).unwrap();

@@ -78,14 +78,14 @@ fn subscribe(options: &TokenOptions, token: &str) -> Result<SubscribeToken, Toke
 }
 
 /// The sentence of an invalid token.
-fn invalid<T: std::fmt::Debug>(outcome: Result<T, TokenError>) -> String {
+fn invalid<T: fmt::Debug>(outcome: Result<T, TokenError>) -> String {
     match outcome {
         Err(TokenError::Invalid(why)) => why,
         other => panic!("not invalid: {other:?}"),
     }
 }
 
-fn unchecked<T: std::fmt::Debug>(outcome: Result<T, TokenError>) -> String {
+fn unchecked<T: fmt::Debug>(outcome: Result<T, TokenError>) -> String {
     match outcome {
         Err(TokenError::Unchecked(why)) => why,
         other => panic!("not unchecked: {other:?}"),

@@ -1,6 +1,10 @@
 //! Who signed a token.
 
+use super::super::claims::Jwt;
+use super::super::keys::parse_set;
+use super::super::provider;
 use super::*;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use proptest::prelude::*;
 
 /// Every key of the vectors that is taken.
@@ -125,6 +129,23 @@ fn a_public_key_is_no_secret() {
 fn ring_der(pem: &str) -> Vec<u8> {
     let lines: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     base64::engine::general_purpose::STANDARD.decode(lines).unwrap()
+}
+
+#[test]
+fn a_key_verifies_nothing_but_its_own_algorithms() {
+    provider::install();
+    let rsa = DecodingKey::from_rsa_pem(pem("rsa").as_bytes()).unwrap();
+    for algorithm in [Algorithm::HS256, Algorithm::EdDSA, Algorithm::ES256, Algorithm::PS256] {
+        let outcome = jsonwebtoken::crypto::verify("AAAA", b"message", &rsa, algorithm);
+        assert!(outcome.is_err(), "{algorithm:?}");
+    }
+    let set = json!({"keys": [vectors()["keys"]["rsa"]["jwk"]]}).to_string();
+    let key = parse_set(set.as_bytes()).unwrap().remove(0);
+    key.verify(&Jwt::parse(&text(&vectors()["tokens"]["RS256"])).unwrap()).unwrap();
+    for algorithm in ["HS256", "PS256", "ES256", "EdDSA"] {
+        let jwt = Jwt::parse(&text(&vectors()["tokens"][algorithm])).unwrap();
+        assert!(invalid(key.verify(&jwt)).contains("is for"), "{algorithm}");
+    }
 }
 
 #[test]

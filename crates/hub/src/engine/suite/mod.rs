@@ -15,6 +15,8 @@ mod expiry;
 mod races;
 mod rig;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -39,7 +41,7 @@ pub fn all(make: impl Fn(Arc<dyn Sink>, Arc<ManualClock>) -> Arc<dyn Engine>) {
 /// # Panics
 /// As [`all`].
 pub fn untimed(make: impl Fn(Arc<dyn Sink>, Arc<ManualClock>) -> Arc<dyn Engine>) {
-    let cases: [fn(Make<'_>); 20] = [
+    let cases: [fn(Make<'_>); 21] = [
         streams::a_publication_arrives_as_it_was_published,
         streams::offsets_count_from_one_in_each_channel,
         streams::a_channel_that_keeps_none_has_no_position,
@@ -49,6 +51,7 @@ pub fn untimed(make: impl Fn(Arc<dyn Sink>, Arc<ManualClock>) -> Arc<dyn Engine>
         streams::history_is_what_was_asked_for,
         streams::removed_publications_leave_the_position,
         dropping::a_key_publishes_once,
+        dropping::channel_and_key_are_not_run_together,
         dropping::a_key_holds_where_nothing_is_kept,
         dropping::only_newer_versions_are_published,
         dropping::a_repeated_key_outweighs_a_newer_version,
