@@ -1,13 +1,13 @@
 //! Who may call the server API.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use std::fmt;
+
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
 use hyper::http::request;
-use hyper::{Response, StatusCode};
 use subtle::ConstantTimeEq as _;
 
-use super::reply;
+use super::reply::Refusal;
 use crate::http::percent_decode;
 
 /// Who may call the server API: whoever shows the key.
@@ -24,8 +24,8 @@ impl Access {
     }
 
     /// # Errors
-    /// 401, or 403 for a page of another origin; the body says why.
-    pub(crate) fn check(&self, parts: &request::Parts) -> Result<(), Response<Full<Bytes>>> {
+    /// 401, or 403 for a page of another origin.
+    pub(crate) fn check(&self, parts: &request::Parts) -> Result<(), Refusal> {
         if self.insecure {
             return check_origin(&parts.headers);
         }
@@ -45,8 +45,8 @@ impl Access {
     }
 }
 
-impl std::fmt::Debug for Access {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").field("insecure", &self.insecure).finish_non_exhaustive()
     }
 }
@@ -67,7 +67,7 @@ fn shown(parts: &request::Parts) -> Vec<String> {
 }
 
 /// A browser sends what any page asks it to, but says which page it was.
-fn check_origin(headers: &HeaderMap) -> Result<(), Response<Full<Bytes>>> {
+fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
     let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
@@ -77,11 +77,9 @@ fn check_origin(headers: &HeaderMap) -> Result<(), Response<Full<Bytes>>> {
     let sentence = format!(
         "The server API needs no key here, so it is not for web pages of other origins, and {origin:?} is not of {host:?}."
     );
-    Err(reply::refusal(StatusCode::FORBIDDEN, &sentence))
+    Err(Refusal::new(StatusCode::FORBIDDEN, sentence))
 }
 
-fn unauthorized(sentence: &str) -> Response<Full<Bytes>> {
-    let mut response = reply::refusal(StatusCode::UNAUTHORIZED, sentence);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("apikey"));
-    response
+fn unauthorized(sentence: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, sentence)
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::methods::{Call, Entry};
-use super::reply::{self, Reply};
+use super::reply::{self, Refusal, Reply};
 use super::{AT_ONCE, COMMANDS, unknown};
 
 #[derive(Deserialize)]
@@ -39,33 +39,21 @@ struct Item {
 
 /// Carries out all commands, each for itself: in their order, one after the other, unless they are to be `parallel`. The replies are in
 /// the order of the commands. Nothing is done where one of them cannot be read.
-pub(super) async fn answer(api: Api<'_>, body: &[u8]) -> Response<Full<Bytes>> {
-    let request: BatchRequest<'_> = match serde_json::from_slice(body) {
-        Ok(request) => request,
-        Err(error) => {
-            return reply::refusal(
-                StatusCode::BAD_REQUEST,
-                &format!("The body is no batch request: {error}."),
-            );
-        }
-    };
+pub(super) async fn answer(api: Api<'_>, body: &[u8]) -> Result<Response<Full<Bytes>>, Refusal> {
+    let request: BatchRequest<'_> = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad_request(format!("The body is no batch request: {error}.")))?;
     let commands = request.commands.unwrap_or_default();
-    if let Err(refusal) = check_count(commands.len()) {
-        return refusal;
-    }
+    check_count(commands.len())?;
     let mut items = Vec::with_capacity(commands.len());
     for (index, command) in commands.into_iter().enumerate() {
-        match read(command) {
-            Ok(item) => items.push(item),
-            Err(error) => {
-                let sentence =
-                    format!("Command {index} (from 0) of the batch cannot be read: {error} there.");
-                return reply::refusal(StatusCode::BAD_REQUEST, &sentence);
-            }
-        }
+        items.push(read(command).map_err(|error| {
+            Refusal::bad_request(format!(
+                "Command {index} (from 0) of the batch cannot be read: {error} there."
+            ))
+        })?);
     }
     let at_once = if request.parallel == Some(true) { AT_ONCE } else { 1 };
-    reply::respond(StatusCode::OK, &BatchResponse { replies: run(api, items, at_once).await })
+    Ok(reply::respond(StatusCode::OK, &BatchResponse { replies: run(api, items, at_once).await }))
 }
 
 async fn run(api: Api<'_>, items: Vec<Item>, at_once: usize) -> Vec<Reply> {
@@ -92,11 +80,11 @@ async fn carry_out(api: Api<'_>, item: Item) -> Reply {
 
 /// # Errors
 /// When there are too many.
-pub(super) fn check_count(count: usize) -> Result<(), Response<Full<Bytes>>> {
+pub(super) fn check_count(count: usize) -> Result<(), Refusal> {
     if count > COMMANDS {
         let sentence =
             format!("{count} commands in one request are over the limit of {COMMANDS}; split them.");
-        return Err(reply::refusal(StatusCode::BAD_REQUEST, &sentence));
+        return Err(Refusal::bad_request(sentence));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::batch::check_count;
 use super::methods::{Entry, Outcome};
-use super::reply::{self, Reply};
+use super::reply::{self, Refusal, Reply};
 use super::unknown;
 
 #[derive(Deserialize)]
@@ -51,22 +51,17 @@ const NUMBERS: [(usize, &str); 14] = [
 ];
 
 /// Carries out the commands in the body, one after the other. Nothing is done where one of them is no JSON.
-pub(super) async fn answer(api: Api<'_>, body: &[u8]) -> Response<Full<Bytes>> {
+pub(super) async fn answer(api: Api<'_>, body: &[u8]) -> Result<Response<Full<Bytes>>, Refusal> {
     let commands = serde_json::Deserializer::from_slice(body).into_iter::<Command<'_>>();
-    let commands = match commands.collect::<Result<Vec<_>, _>>() {
-        Ok(commands) => commands,
-        Err(error) => {
-            let sentence = format!("The body is no list of commands: {error}.");
-            return reply::refusal(StatusCode::BAD_REQUEST, &sentence);
-        }
-    };
+    let commands = commands
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Refusal::bad_request(format!("The body is no list of commands: {error}.")))?;
     if commands.is_empty() {
-        let sentence = "The body is empty; write a command into it, or send the parameters to /api/METHOD.";
-        return reply::refusal(StatusCode::BAD_REQUEST, sentence);
+        return Err(Refusal::bad_request(
+            "The body is empty; write a command into it, or send the parameters to /api/METHOD.",
+        ));
     }
-    if let Err(refusal) = check_count(commands.len()) {
-        return refusal;
-    }
+    check_count(commands.len())?;
     let mut lines = Vec::new();
     for command in commands {
         let id = command.id.unwrap_or_default();
@@ -74,12 +69,10 @@ pub(super) async fn answer(api: Api<'_>, body: &[u8]) -> Response<Full<Bytes>> {
         if !lines.is_empty() {
             lines.push(b'\n');
         }
-        if let Err(error) = serde_json::to_writer(&mut lines, &reply) {
-            return reply::failed(&error);
-        }
+        serde_json::to_writer(&mut lines, &reply).map_err(|error| Refusal::failed(&error))?;
         tokio::task::yield_now().await;
     }
-    reply::json(StatusCode::OK, lines.into())
+    Ok(reply::json(StatusCode::OK, lines.into()))
 }
 
 async fn carry_out(api: Api<'_>, command: Command<'_>) -> Outcome {

@@ -23,12 +23,14 @@ mod tests;
 use std::sync::Arc;
 
 use antiphon_hub::Node;
+use antiphon_hub::api::Api;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::http::request;
 use hyper::{Response, StatusCode};
 
 use methods::{Entry, METHODS};
+use reply::Refusal;
 
 pub(crate) use access::Access;
 pub(crate) use open_api::open_api;
@@ -50,17 +52,18 @@ pub(crate) async fn answer(
     body: Bytes,
 ) -> Response<Full<Bytes>> {
     if let Err(refusal) = access.check(parts) {
-        return refusal;
+        return refusal.into_response();
     }
     let api = node.api();
-    match method {
+    let response = match method {
         "" => legacy::answer(api, &body).await,
         "batch" => batch::answer(api, &body).await,
         _ => match Entry::named(method) {
-            Some(entry) => one(node, entry, parts, &body).await,
-            None => reply::refusal(StatusCode::NOT_FOUND, &format!("Not found: {}.", unknown(method))),
+            Some(entry) => one(api, entry, parts, &body).await,
+            None => Err(Refusal::new(StatusCode::NOT_FOUND, format!("Not found: {}.", unknown(method)))),
         },
-    }
+    };
+    response.unwrap_or_else(Refusal::into_response)
 }
 
 /// What there is instead of a method that there is not.
@@ -69,20 +72,20 @@ fn unknown(method: &str) -> String {
     format!("there is no method {method:?}; there are {}", names.join(", "))
 }
 
-async fn one(node: &Node, entry: &Entry, parts: &request::Parts, body: &[u8]) -> Response<Full<Bytes>> {
+async fn one(
+    api: Api<'_>,
+    entry: &Entry,
+    parts: &request::Parts,
+    body: &[u8],
+) -> Result<Response<Full<Bytes>>, Refusal> {
     // Some methods need no parameters.
     let body = if body.is_empty() { b"{}" } else { body };
-    let call = match (entry.read)(body) {
-        Ok(call) => call,
-        Err(error) => {
-            let sentence = format!("The body is no {} request: {error}.", entry.name);
-            return reply::refusal(StatusCode::BAD_REQUEST, &sentence);
-        }
-    };
-    let outcome = call(node.api()).await;
+    let call = (entry.read)(body)
+        .map_err(|error| Refusal::bad_request(format!("The body is no {} request: {error}.", entry.name)))?;
+    let outcome = call(api).await;
     if let Err(error) = &outcome {
         tracing::debug!(method = entry.name, %error, "the server API refused a command");
     }
     let wants_statuses = parts.headers.get("x-centrifugo-error-mode").is_some_and(|mode| mode == "transport");
-    reply::one(outcome, wants_statuses)
+    Ok(reply::one(outcome, wants_statuses))
 }

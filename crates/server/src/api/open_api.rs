@@ -53,7 +53,7 @@ pub(super) fn document() -> Value {
 
     let mut schemas = requests.take_definitions(true);
     schemas.extend(results.take_definitions(true));
-    schemas.extend(batches(commands, replies));
+    schemas.extend(batches(&commands, &replies));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -82,7 +82,7 @@ pub(super) fn document() -> Value {
 }
 
 /// What a batch is made of: in each command one method, and in each reply that or an error.
-fn batches(commands: Map<String, Value>, replies: Map<String, Value>) -> Map<String, Value> {
+fn batches(commands: &Map<String, Value>, replies: &Map<String, Value>) -> Map<String, Value> {
     let schemas = json!({
         "BatchRequest": {
             "type": "object",

@@ -4,7 +4,7 @@ use antiphon_hub::api::ApiError;
 use antiphon_hub::protocol::ClientError;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -59,7 +59,7 @@ fn status(error: &ApiError) -> StatusCode {
 pub(super) fn respond(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
     match serde_json::to_vec(body) {
         Ok(body) => json(status, body.into()),
-        Err(error) => failed(&error),
+        Err(error) => Refusal::failed(&error).into_response(),
     }
 }
 
@@ -68,16 +68,40 @@ pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     build(status, "application/json", body)
 }
 
-/// A response to what is no command; the sentence says why.
-pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Full<Bytes>> {
-    tracing::debug!(%status, sentence, "the server API refused a request");
-    build(status, "text/plain; charset=utf-8", format!("{sentence}\n").into())
+/// Why a request is not taken for a command.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    sentence: String,
 }
 
-/// What could not be written.
-pub(super) fn failed(error: &serde_json::Error) -> Response<Full<Bytes>> {
-    tracing::error!(%error, "a reply of the server API could not be written");
-    refusal(StatusCode::INTERNAL_SERVER_ERROR, "The reply could not be written; the server's log says why.")
+impl Refusal {
+    pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+        Self { status, sentence: sentence.into() }
+    }
+
+    /// To a body that is not what it should be.
+    pub(super) fn bad_request(sentence: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, sentence)
+    }
+
+    /// To what could not be answered.
+    pub(super) fn failed(error: &serde_json::Error) -> Self {
+        tracing::error!(%error, "a reply of the server API could not be written");
+        let sentence = "The reply could not be written; the server's log says why.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, sentence)
+    }
+
+    /// The refusal as a response.
+    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
+        let Self { status, sentence } = self;
+        tracing::debug!(%status, sentence, "the server API refused a request");
+        let mut response = build(status, "text/plain; charset=utf-8", format!("{sentence}\n").into());
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("apikey"));
+        }
+        response
+    }
 }
 
 fn build(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {

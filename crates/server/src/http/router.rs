@@ -114,7 +114,7 @@ async fn api_answer(
     }
     // Who may not call it need not be listened to.
     if let Err(refusal) = settings.access.check(parts) {
-        return closing((refusal, None), !body.is_end_stream()).0;
+        return closing((refusal.into_response(), None), !body.is_end_stream()).0;
     }
     let body = match Limited::new(body, BODY).collect().await {
         Ok(body) => body.to_bytes(),
