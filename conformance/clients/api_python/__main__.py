@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import cent
 from cases import CASES
-from description import the_description_is_true
+from description import the_description_is_true, the_page_is_true
 from rig import KEY, Server
 
 BINARY = os.environ.get("ANTIPHON_BIN", str(Path(__file__).resolve().parents[3] / "target/debug/antiphon"))
@@ -31,7 +31,7 @@ def main():
     parser.add_argument("binary", nargs="?", default=BINARY)
     parser.add_argument("--only", default="", help="cases with this in their name")
     options = parser.parse_args()
-    cases = [case for case in [*CASES, the_description_is_true] if options.only in case.__name__]
+    cases = [case for case in [*CASES, the_description_is_true, the_page_is_true] if options.only in case.__name__]
     failed = 0
     server = Server(options.binary)
     try:

@@ -1,12 +1,15 @@
-"""The server's description of itself: whether it is OpenAPI, whole, and true."""
+"""What is written about the server API: the server's own description, and the page in the documentation. Both have to be true."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
+import cent
 import requests
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from rig import KEY, PATIENCE
+from rig import HERE, KEY, PATIENCE, connected
 
 CONTRACT = {
     "publish", "broadcast", "subscribe", "unsubscribe", "disconnect", "refresh", "presence", "presence_stats", "history",
@@ -68,3 +71,34 @@ async def the_description_is_true(server, _api):
         assert answer.status_code == 200, (method, answer.text)
         check(answer.json(), post["responses"]["200"]["content"]["application/json"]["schema"], f"reply to {method}")
     assert {method for method, _ in EXCHANGES} == CONTRACT
+
+
+EXAMPLE = re.compile(r"```sh\n(?:export [^\n]*\n)?(curl [^\n]*)\n```\n```json\n(.*?)```", re.DOTALL)
+
+
+def shape(value):
+    """What a reply is made of, without the values."""
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    if not isinstance(value, dict):
+        return type(value).__name__
+    # Where names are ids or channels, they are values.
+    named = {name: shape(item) for name, item in value.items() if name not in ("presence", "channels")}
+    maps = {name: [shape(item) for item in value[name].values()] for name in ("presence", "channels") if name in value}
+    return {**named, **maps}
+
+
+async def the_page_is_true(server, api):
+    page = (HERE.parents[2] / "docs/src/api.md").read_text(encoding="utf-8")
+    examples = EXAMPLE.findall(page)
+    headings = set(re.findall(r"^### (\w+)$", page, re.MULTILINE))
+    assert headings == CONTRACT and len(examples) > len(CONTRACT), (headings ^ CONTRACT, len(examples))
+    async with connected(server, "ann", info={"name": "Ann"}) as ann:
+        api.subscribe(cent.SubscribeRequest(user="ann", channel="chat:1", info={"seat": 2}))
+        await ann.push("subscribe")
+        for command, expected in examples:
+            words = shlex.split(command)
+            path = next(word for word in words if word.startswith("$API")).removeprefix("$API")
+            answer = server.post(path, words[words.index("-d") + 1])
+            assert answer.status_code == 200, (command, answer.text)
+            assert shape(answer.json()) == shape(json.loads(expected)), (command, answer.text)
