@@ -149,26 +149,29 @@ impl Membership {
     }
 
     /// Gives what was held since the join, from `position` on, and lets through what comes. The caller flushes.
-    pub(crate) fn release(&self, position: Option<Position>, has_base: bool) {
-        let channels = self.local.channels.borrow();
-        let Some(place) = channels.get(&*self.channel).and_then(|places| places.get(self.key)) else {
-            return;
-        };
-        let mut is_lost = place.is_lost();
-        for post in place.release(position, has_base) {
-            match place.take(&post) {
-                Taken::Nothing => {}
-                Taken::Frame(form) => {
+    /// `has_base` says that the member has the publication at the position.
+    ///
+    /// False where something was missed meanwhile: nothing more comes, and the caller has to say so.
+    #[must_use]
+    pub(crate) fn release(&self, position: Option<Position>, has_base: bool) -> bool {
+        self.with_place(|place| {
+            for post in place.release(position, has_base) {
+                if let Taken::Frame(form) = place.take(&post) {
                     place.member.queue(post.frame(form));
                 }
-                Taken::Lost => is_lost = true,
             }
-        }
-        let member = Rc::clone(&place.member);
-        drop(channels);
-        if is_lost {
-            member.lost(&self.channel);
-        }
+        });
+        !self.is_lost()
+    }
+
+    /// Whether something was missed, and nothing more comes.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.with_place(Place::is_lost).unwrap_or_default()
+    }
+
+    fn with_place<T>(&self, act: impl FnOnce(&Place) -> T) -> Option<T> {
+        let channels = self.local.channels.borrow();
+        channels.get(&*self.channel).and_then(|places| places.get(self.key)).map(act)
     }
 }
 
