@@ -140,6 +140,16 @@ pub struct PublishGrant {
     pub data: Option<Data>,
     /// Keep nothing of it.
     pub skip_history: bool,
+    /// Labels that filters look at.
+    pub tags: BTreeMap<String, String>,
+    /// Publish once only under this key; empty is none.
+    pub idempotency_key: String,
+    /// Send it as its difference to the publication before.
+    pub delta: bool,
+    /// Drop it where the channel has this version or a newer one; 0 is none.
+    pub version: u64,
+    /// What `version` counts in; empty is none.
+    pub version_epoch: String,
 }
 
 /// Whether a subscription goes on.
@@ -189,6 +199,11 @@ pub trait Backend: Send + Sync + fmt::Debug {
 pub trait Events: Send + Sync + fmt::Debug {
     /// Something happened.
     fn tell(&self, event: Occurrence<'_>);
+
+    /// Whether it wants the messages of clients; without that, a client that sends one is disconnected.
+    fn takes_messages(&self) -> bool {
+        false
+    }
 }
 
 /// What happened.
@@ -221,6 +236,13 @@ pub enum Occurrence<'a> {
         channel: &'a str,
         /// Why.
         code: u32,
+    },
+    /// A client sent a message.
+    Message {
+        /// Who.
+        asker: &'a Asker,
+        /// What.
+        data: &'a Bytes,
     },
     /// A channel has its first subscriber.
     Occupied {

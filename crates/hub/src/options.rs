@@ -145,7 +145,8 @@ pub struct RpcOptions {
 }
 
 /// How the names of channels are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Naming {
     /// The longest name, in bytes.
     pub max_length: usize,
@@ -172,7 +173,8 @@ impl Default for Naming {
 }
 
 /// What holds for every client. Zero is no limit, and no time is "not at all".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ClientOptions {
     /// Let clients in that show no token.
     pub allow_anonymous_connect_without_token: bool,
@@ -205,10 +207,13 @@ pub struct ClientOptions {
     /// Tell the server's time in the answer to `connect`.
     pub connect_include_server_time: bool,
     /// Subscribe each user to a channel of its own.
+    #[serde(rename = "subscribe_to_user_personal_channel")]
     pub personal_channel: PersonalChannel,
     /// Ask the backend who may connect where there is no token.
+    #[serde(skip)]
     pub connect_proxy_enabled: bool,
     /// Ask the backend whether connections go on.
+    #[serde(skip)]
     pub refresh_proxy_enabled: bool,
 }
 

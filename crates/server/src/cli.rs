@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Measure a server.
     #[command(subcommand)]
     Bench(BenchCommand),
-    /// Check a configuration file, or print the defaults.
+    /// Check a configuration file, or print the defaults or the schema.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Print the version.
@@ -71,13 +71,15 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Check a file: unknown keys, and values of a wrong type.
+    /// Check a file: unknown keys, values of a wrong type, and what contradicts itself.
     Check {
         /// The file.
         file: PathBuf,
     },
     /// Print every setting with its default, as a file to start from.
     Default,
+    /// Print the JSON Schema of a configuration file, for editors.
+    Schema,
 }
 
 #[cfg(test)]

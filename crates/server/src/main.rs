@@ -1,16 +1,16 @@
 //! The `antiphon` binary: the server, and the tools to talk to one.
 
+mod api;
 mod assets;
+mod backend;
 mod bench;
-mod channels;
 mod cli;
 mod client;
 mod config;
 mod http;
 mod log;
-mod protocol;
+mod metrics;
 mod serve;
-mod session;
 mod socket;
 
 use std::fs;
@@ -42,7 +42,8 @@ fn run(command: Command) -> Result<(), String> {
         Command::Sub(args) => client::subscribe(&args),
         Command::Token(args) => client::token(&args).and_then(|token| print(token.as_bytes())),
         Command::Bench(command) => bench::run(&command),
-        Command::Config(ConfigCommand::Default) => print(config::DEFAULT_TOML.as_bytes()),
+        Command::Config(ConfigCommand::Default) => print(config::default_toml()?.as_bytes()),
+        Command::Config(ConfigCommand::Schema) => print(format!("{:#}\n", config::json_schema()).as_bytes()),
         Command::Config(ConfigCommand::Check { file }) => {
             let name = file.display().to_string();
             let text = fs::read_to_string(&file).map_err(|e| format!("{name} cannot be read: {e}"))?;

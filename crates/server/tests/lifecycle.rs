@@ -68,7 +68,7 @@ fn settings_that_are_wrong_are_named() {
             &*unknown,
             "unknown.toml:5: there is no key websocket.compresion; the nearest is websocket.compression",
         ),
-        (&*typed, "line 2"),
+        (&*typed, "typed.toml:2: echo.enabled: invalid type"),
         ("/nowhere/a.toml", "/nowhere/a.toml cannot be read"),
     ] {
         for command in [&["serve", "--config", path][..], &["config", "check", path]] {
@@ -80,6 +80,8 @@ fn settings_that_are_wrong_are_named() {
     let defaults = antiphon().args(["config", "default"]).output().unwrap();
     let defaults = file("default.toml", &String::from_utf8(defaults.stdout).unwrap());
     assert!(antiphon().args(["config", "check", &defaults]).status().unwrap().success());
+    let conformance = concat!(env!("CARGO_MANIFEST_DIR"), "/../../conformance/centrifugo.toml");
+    assert!(antiphon().args(["config", "check", conformance]).status().unwrap().success());
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn with_a_configuration_only_what_it_opens_is_open() {
     let open = file(
         "open.toml",
         "[echo]\nenabled = true\n[client]\nallow_anonymous_connect_without_token = true\n\
-         [channel]\nallow_subscribe_for_client = true\nallow_publish_for_client = true\n",
+         [channel.without_namespace]\nallow_subscribe_for_client = true\nallow_publish_for_client = true\n",
     );
     for (path, statuses) in [(closed, [404, 404, 403, 101]), (open, [404, 101, 101, 101])] {
         let server = Server::with(&["--config", &path]);
@@ -126,6 +128,7 @@ fn the_small_commands_print() {
         (&["version"][..], concat!("antiphon ", env!("CARGO_PKG_VERSION"))),
         (&["completions", "bash"], "_antiphon"),
         (&["man"], ".TH antiphon"),
+        (&["config", "schema"], "\"$schema\""),
     ] {
         let output = antiphon().args(command).output().unwrap();
         assert!(output.status.success());

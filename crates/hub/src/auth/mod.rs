@@ -1,5 +1,17 @@
 //! JSON Web Tokens: who a client is, and what it may subscribe to, in the words of whoever has the key.
 
+mod channels;
+mod claims;
+mod endpoint;
+mod jwks;
+mod keys;
+mod policy;
+mod provider;
+mod revocations;
+#[cfg(test)]
+mod tests;
+mod verifier;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,7 +22,11 @@ use serde::{Deserialize, Serialize};
 use crate::backend::SubscribeGrant;
 use crate::deferred::Deferred;
 
-/// How tokens are checked. Without any key, none is valid.
+pub use provider::sign;
+pub use revocations::Revocations;
+pub use verifier::Verifier;
+
+/// How tokens are checked. Without any key, none is valid; with `jwks_public_endpoint`, the keys there are the only ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenOptions {
@@ -18,7 +34,7 @@ pub struct TokenOptions {
     pub hmac_secret_key: String,
     /// The secret before it, for tokens that were signed with that.
     pub hmac_previous_secret_key: String,
-    /// When the previous secret ends, in seconds since 1970: tokens issued after that are not checked with it. 0 never.
+    /// When the previous secret ends, in seconds since 1970: after that no token is checked with it. 0 never.
     pub hmac_previous_secret_key_valid_until: u64,
     /// The public key of RS256, RS384 and RS512 tokens, in PEM.
     pub rsa_public_key: String,
@@ -26,15 +42,16 @@ pub struct TokenOptions {
     pub ecdsa_public_key: String,
     /// The public key of EdDSA (Ed25519) tokens, in PEM.
     pub ed25519_public_key: String,
-    /// Where the keys of an issuer are (RFC 7517): a URL, in which `{{name}}` stands for what `issuer_regex` or `audience_regex` named so.
+    /// Where the keys of an issuer are (RFC 7517): a URL, in which `{{name}}` stands for what the group `(?P<name>a|b)` of
+    /// `issuer_regex` or `audience_regex` matched. Such a group must list what it may match.
     pub jwks_public_endpoint: String,
     /// The audience that a token must have, where this is set.
     pub audience: String,
-    /// What one of a token's audiences must match.
+    /// What one of a token's audiences must match, from its first character to its last.
     pub audience_regex: String,
     /// The issuer that a token must have, where this is set.
     pub issuer: String,
-    /// What a token's issuer must match.
+    /// What a token's issuer must match, from its first character to its last.
     pub issuer_regex: String,
     /// The claim that has the user's id; `sub` where it is empty.
     pub user_id_claim: String,
@@ -88,18 +105,18 @@ pub struct ChannelClaim {
 /// Why a token is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenError {
-    /// It was good once.
+    /// Its time is over, or has not come yet.
     Expired,
     /// It never was, or has been revoked; the sentence is for the log.
     Invalid(String),
-    /// It could not be checked; the sentence is for the log.
+    /// It could not be checked now, and may be later; the sentence is for the log.
     Unchecked(String),
 }
 
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expired => f.write_str("the token has expired"),
+            Self::Expired => f.write_str("the token has expired, or is not valid yet"),
             Self::Invalid(why) | Self::Unchecked(why) => f.write_str(why),
         }
     }
@@ -107,7 +124,10 @@ impl fmt::Display for TokenError {
 
 impl std::error::Error for TokenError {}
 
-/// Gets a document from a URL of the configuration, for keys. Bounded in time and size by whoever does it.
+/// Gets a document from a URL of the configuration, for keys.
+///
+/// Bounded in time and size by whoever does it. The answer may be polled by one thread and then by another, and not at all for a
+/// while: the client that waits for it may be gone before it comes.
 pub trait Fetch: Send + Sync + fmt::Debug {
     /// The body of a 200 response.
     fn fetch(&self, url: &str) -> Deferred<Result<Bytes, String>>;

@@ -11,6 +11,9 @@
 //! that is asked for after that has every publication that was handed on before the question. So *watch first, then read, then
 //! take from what was handed on meanwhile only what is newer than what was read*: nothing is lost, nothing comes twice.
 
+pub mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,6 +100,9 @@ impl Keep {
     }
 }
 
+/// How long a key is remembered where nobody says.
+pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(300);
+
 /// Publishes no more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
@@ -109,7 +115,7 @@ pub struct Idempotency {
 /// The version of the state that a publication carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// Grows.
+    /// Grows, from 1 on; 0 is no version.
     pub number: u64,
     /// Where the counting began anew; versions of different epochs are not compared. Empty compares with any.
     pub epoch: String,
@@ -181,10 +187,11 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// Forgets the publications of `channel`; its position stays.
     fn remove_history(&self, channel: &str) -> Deferred<Result<(), EngineError>>;
 
-    /// From now on this node gets what happens in `channel`.
+    /// From when this has answered on, this node gets what happens in `channel`. Each subscription watches, and unwatches once: the
+    /// engine counts them, and does the first and the last of a channel one after the other.
     fn watch(&self, channel: &str) -> Deferred<Result<(), EngineError>>;
 
-    /// This node has no subscriber in `channel` any more.
+    /// Ends one [`watch`](Self::watch); after the last this node need not get what happens in `channel`.
     fn unwatch(&self, channel: &str) -> Deferred<Result<(), EngineError>>;
 
     /// Forgets what has expired. Called about once a second.

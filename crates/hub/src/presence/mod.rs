@@ -1,5 +1,8 @@
 //! Who is in a channel.
 
+pub mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 
 use std::fmt;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::Span;
+use antiphon_hub::Span;
 
 /// The way to a server: through whom, and whom to trust.
 #[derive(Debug, Clone, Default, Args)]

@@ -1,21 +1,35 @@
 //! What the server is told to do: sections of settings, their defaults, and where they come from.
+//!
+//! Each key stands once, as a field with its sentence. What keys there are (`schema`), and the file that
+//! `antiphon config default` prints (`print`), follow from that.
 
-mod duration;
-mod keys;
-mod load;
+pub(crate) mod channel;
+pub(crate) mod client;
+mod contradictions;
+mod fault;
+mod layers;
+mod print;
+pub(crate) mod proxy;
+mod schema;
+pub(crate) mod server;
 
-use std::net::SocketAddr;
-
+use antiphon_hub::Span;
+use antiphon_hub::auth::TokenOptions;
+use antiphon_hub::options::{ChannelOptions, ClientOptions, DataFormat, DeltaType, Namespace, Naming};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use duration::Span;
-pub(crate) use load::{Layers, check};
+use channel::{Channel, Rpc};
+use client::Client;
+use proxy::{NamedProxy, Proxy};
+use server::{Echo, Events, Health, Http, HttpApi, Log, OpenTelemetry, Prometheus, Shutdown, WebSocket};
 
-/// The commented defaults, as `antiphon config default` prints them. A test holds them equal to [`Config::default`].
-pub(crate) const DEFAULT_TOML: &str = include_str!("default.toml");
+pub(crate) use layers::{Layers, check};
+pub(crate) use print::default_toml;
+pub(crate) use schema::json_schema;
 
 /// Every setting of the server.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) http: Http,
@@ -23,120 +37,109 @@ pub(crate) struct Config {
     pub(crate) echo: Echo,
     pub(crate) client: Client,
     pub(crate) channel: Channel,
+    pub(crate) rpc: Rpc,
+    /// Backends that namespaces refer to: a name, and what else [channel.proxy.subscribe] has.
+    pub(crate) proxies: Vec<NamedProxy>,
+    pub(crate) events: Events,
+    pub(crate) http_api: HttpApi,
+    pub(crate) prometheus: Prometheus,
+    pub(crate) health: Health,
+    pub(crate) log: Log,
+    pub(crate) opentelemetry: OpenTelemetry,
     pub(crate) shutdown: Shutdown,
 }
 
 impl Config {
-    /// The settings of development mode: everybody on this machine may do everything.
+    /// The settings of development mode: everybody on this machine may do everything, in every channel.
     pub(crate) fn development() -> Self {
-        Self {
-            echo: Echo { enabled: true },
-            client: Client { allow_anonymous_connect_without_token: true, ..Client::default() },
-            channel: Channel {
-                allow_subscribe_for_client: true,
-                allow_publish_for_client: true,
-                ..Channel::default()
-            },
-            ..Self::default()
+        let everything = ChannelOptions {
+            presence: true,
+            join_leave: true,
+            history_size: 1000,
+            history_ttl: Span::seconds(3600),
+            allow_positioning: true,
+            force_recovery: true,
+            allow_recovery: true,
+            allowed_delta_types: vec![DeltaType::Fossil],
+            delta_publish: true,
+            allow_tags_filter: true,
+            allow_subscribe_for_client: true,
+            allow_subscribe_for_anonymous: true,
+            allow_publish_for_client: true,
+            allow_publish_for_anonymous: true,
+            allow_presence_for_client: true,
+            allow_presence_for_anonymous: true,
+            allow_history_for_client: true,
+            allow_history_for_anonymous: true,
+            ..ChannelOptions::default()
+        };
+        let mut config = Self::default();
+        config.echo.enabled = true;
+        config.client.options.allow_anonymous_connect_without_token = true;
+        config.channel.without_namespace = everything;
+        // Without these, `chat:lobby` would be in a namespace that there is not, and `$lobby` would need a token.
+        config.channel.naming.namespace_boundary.clear();
+        config.channel.naming.private_prefix.clear();
+        config.http_api.insecure = true;
+        config.prometheus.enabled = true;
+        config
+    }
+
+    /// The backend of that name; `own` where the name is empty or `default`.
+    pub(crate) fn proxy<'a>(&'a self, own: &'a Proxy, name: &str) -> Option<&'a Proxy> {
+        match name {
+            "" | "default" => Some(own),
+            _ => self.proxies.iter().find(|named| named.name == name).map(|named| &named.proxy),
         }
     }
 }
 
-/// `[http]`: where the server listens, and with how many threads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Http {
-    pub(crate) listen: Vec<SocketAddr>,
-    /// 0 is one worker for each core.
-    pub(crate) workers: u16,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 8000))], workers: 0 }
-    }
-}
-
-/// `[websocket]`: what holds for WebSockets other than `/echo`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct WebSocket {
-    pub(crate) compression: bool,
-    pub(crate) message_size_limit: usize,
-    pub(crate) frame_size_limit: usize,
-    pub(crate) fragment_limit: u32,
-}
-
-impl Default for WebSocket {
-    fn default() -> Self {
-        Self {
-            compression: false,
-            message_size_limit: 64 * 1024,
-            frame_size_limit: 64 * 1024,
-            fragment_limit: 1024,
+/// The settings as the hub takes them.
+#[allow(dead_code, reason = "the server does not run the hub yet")]
+impl Config {
+    /// What holds for every client.
+    pub(crate) fn client_options(&self) -> ClientOptions {
+        ClientOptions {
+            connect_proxy_enabled: self.client.proxy.connect.enabled,
+            refresh_proxy_enabled: self.client.proxy.refresh.enabled,
+            ..self.client.options.clone()
         }
     }
-}
 
-/// `[echo]`: the echo endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Echo {
-    pub(crate) enabled: bool,
-}
+    /// How the names of channels are read.
+    pub(crate) fn naming(&self) -> Naming {
+        self.channel.naming.clone()
+    }
 
-/// `[client]`: who may connect, and how long a silent or slow client is borne.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Client {
-    pub(crate) allowed_origins: Vec<String>,
-    pub(crate) allow_anonymous_connect_without_token: bool,
-    pub(crate) ping_interval: Span,
-    pub(crate) pong_timeout: Span,
-    pub(crate) stale_close_delay: Span,
-    pub(crate) queue_max_size: usize,
-    pub(crate) channel_limit: usize,
-}
+    /// What holds for channels without a namespace.
+    pub(crate) fn without_namespace(&self) -> ChannelOptions {
+        self.complete(&self.channel.without_namespace)
+    }
 
-impl Default for Client {
-    fn default() -> Self {
-        Self {
-            allowed_origins: Vec::new(),
-            allow_anonymous_connect_without_token: false,
-            ping_interval: Span::seconds(25),
-            pong_timeout: Span::seconds(8),
-            stale_close_delay: Span::seconds(10),
-            queue_max_size: 1024 * 1024,
-            channel_limit: 128,
+    /// The namespaces of channels.
+    pub(crate) fn namespaces(&self) -> Vec<Namespace> {
+        let complete = |namespace: &Namespace| Namespace {
+            name: namespace.name.clone(),
+            options: self.complete(&namespace.options),
+        };
+        self.channel.namespaces.iter().map(complete).collect()
+    }
+
+    /// How the tokens of subscriptions are checked.
+    pub(crate) fn subscription_token(&self) -> &TokenOptions {
+        let own = &self.client.subscription_token;
+        if own.enabled { &own.token } else { &self.client.token }
+    }
+
+    /// Puts in what holds for all channels where a namespace says nothing.
+    fn complete(&self, options: &ChannelOptions) -> ChannelOptions {
+        let mut options = options.clone();
+        if options.history_meta_ttl.is_zero() {
+            options.history_meta_ttl = self.channel.history_meta_ttl;
         }
-    }
-}
-
-/// `[channel]`: what clients may do in channels.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Channel {
-    pub(crate) max_length: usize,
-    pub(crate) allow_subscribe_for_client: bool,
-    pub(crate) allow_publish_for_client: bool,
-}
-
-impl Default for Channel {
-    fn default() -> Self {
-        Self { max_length: 255, allow_subscribe_for_client: false, allow_publish_for_client: false }
-    }
-}
-
-/// `[shutdown]`: how the server ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Shutdown {
-    pub(crate) drain_timeout: Span,
-}
-
-impl Default for Shutdown {
-    fn default() -> Self {
-        Self { drain_timeout: Span::seconds(30) }
+        let own = options.publication_data_format.filter(|format| *format != DataFormat::NotEmpty);
+        options.publication_data_format = Some(own.unwrap_or(self.channel.publication_data_format));
+        options
     }
 }
 
@@ -145,9 +148,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_printed_defaults_are_the_defaults() {
-        let printed: toml::Table = DEFAULT_TOML.parse().unwrap();
-        let real = toml::Table::try_from(Config::default()).unwrap();
-        assert_eq!(printed, real);
+    fn development_mode_is_without_contradictions() {
+        let layers = Layers::default();
+        assert_eq!(layers.resolve().unwrap(), Config::development());
+    }
+
+    #[test]
+    fn the_hub_is_given_what_holds_in_the_end() {
+        let mut config = Config::default();
+        config.client.proxy.refresh.enabled = true;
+        config.client.options.channel_limit = 3;
+        let options = config.client_options();
+        assert_eq!((options.connect_proxy_enabled, options.refresh_proxy_enabled), (false, true));
+        assert_eq!(options.channel_limit, 3);
+
+        config.client.subscription_token.token.issuer = "a".into();
+        assert_eq!(config.subscription_token().issuer, "");
+        config.client.subscription_token.enabled = true;
+        assert_eq!(config.subscription_token().issuer, "a");
+
+        config.channel.publication_data_format = DataFormat::Json;
+        let own = ChannelOptions {
+            history_meta_ttl: Span::seconds(1),
+            publication_data_format: Some(DataFormat::Binary),
+            ..ChannelOptions::default()
+        };
+        config.channel.namespaces = vec![Namespace { name: "own".into(), options: own }];
+        let (without, own) = (config.without_namespace(), &config.namespaces()[0]);
+        assert_eq!(without.history_meta_ttl, Span::seconds(720 * 3600));
+        assert_eq!(without.publication_data_format, Some(DataFormat::Json));
+        assert_eq!(own.options.history_meta_ttl, Span::seconds(1));
+        assert_eq!(own.options.publication_data_format, Some(DataFormat::Binary));
+        assert_eq!(config.naming(), Naming::default());
+    }
+
+    #[test]
+    fn a_backend_is_found_by_its_name() {
+        let mut config = Config::default();
+        let there = Proxy { endpoint: "http://there".into(), ..Proxy::default() };
+        config.proxies = vec![NamedProxy { name: "there".into(), proxy: there }];
+        let own = &config.rpc.proxy;
+        for (name, endpoint) in
+            [("", Some("")), ("default", Some("")), ("there", Some("http://there")), ("a", None)]
+        {
+            assert_eq!(config.proxy(own, name).map(|proxy| &*proxy.endpoint), endpoint, "{name}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::{poll_fn, ready};
+use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -17,14 +18,14 @@ use tokio::task::spawn_local;
 use super::head::{self, NoHead};
 use super::rewind::Rewind;
 use super::router;
-use super::upgrade::Upgrade;
+use super::upgrade::{Kind, Upgrade};
 use crate::serve::Worker;
 use crate::socket::{Client, Echo, Opened, Raw};
 
 /// Serves a connection: requests, one after the other, until one of them becomes a WebSocket.
-pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream) {
+pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: IpAddr) {
     let seat = worker.roster.seat();
-    let limits = worker.settings.handshake.limits;
+    let limits = worker.settings().handshake.limits;
     let first = tokio::select! {
         first = head::read(&mut stream, limits) => first,
         () = poll_fn(|cx| seat.poll_draining(cx)) => return,
@@ -38,9 +39,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream) {
     let upgrade = Rc::new(RefCell::new(None));
     let (state, slot) = (Rc::clone(&worker), Rc::clone(&upgrade));
     let service = service_fn(move |request| {
-        let (response, upgrade) = router::answer(&state, request);
-        *slot.borrow_mut() = upgrade;
-        ready(Ok::<_, Infallible>(response))
+        let (state, slot) = (Rc::clone(&state), Rc::clone(&slot));
+        Box::pin(async move {
+            let (response, upgrade) = router::answer(&state, peer, request).await;
+            *slot.borrow_mut() = upgrade;
+            Ok::<_, Infallible>(response)
+        })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -78,11 +82,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream) {
 
 /// Runs the WebSocket in a task of its own: this one has had room for hyper, and is freed.
 fn start(worker: Rc<Worker>, stream: TcpStream, read: Bytes, upgrade: Upgrade) {
-    let opened = |agreed| Opened { worker, stream, read, agreed };
-    match upgrade {
-        Upgrade::Echo(agreed) => drop(spawn_local(Echo::new(opened(agreed)))),
-        Upgrade::Raw(agreed, channel) => drop(spawn_local(Raw::new(opened(agreed), channel))),
-        Upgrade::Client(agreed) => match Client::new(opened(agreed)) {
+    let Upgrade { kind, pass } = upgrade;
+    let opened = |agreed| Opened { worker, stream, read, agreed, pass };
+    match kind {
+        Kind::Echo(agreed) => drop(spawn_local(Echo::new(opened(agreed)))),
+        Kind::Raw(agreed, channel) => drop(spawn_local(Raw::new(opened(agreed), channel))),
+        Kind::Client(agreed, origin) => match Client::new(opened(agreed), origin) {
             Ok(client) => drop(spawn_local(client)),
             Err(error) => tracing::error!(%error, "no randomness for the id of a client"),
         },

@@ -12,6 +12,7 @@ mod asset;
 mod front;
 mod guard;
 mod head;
+mod name;
 mod rewind;
 mod router;
 mod upgrade;

@@ -1,52 +1,131 @@
 //! The routes, and what stands at each of them.
 
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
 use antiphon_proto::handshake::Refusal;
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::upgrade::{self, Upgrade};
 use super::{asset, guard};
-use crate::assets;
-use crate::serve::{Settings, Worker};
+use crate::serve::{Full as GateFull, Settings, Worker};
+use crate::{api, assets, metrics};
 
 /// A response and, where it is a 101, what follows it.
-type Answer = (Response<Full<Bytes>>, Option<Upgrade>);
+pub(super) type Answer = (Response<Full<Bytes>>, Option<Upgrade>);
+
+/// The longest body of a request, in bytes.
+const BODY: usize = 16 * 1024 * 1024;
 
 /// Answers a request.
-pub(super) fn answer(worker: &Worker, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(worker: &Rc<Worker>, peer: IpAddr, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
-    let settings = &*worker.settings;
-    let has_body = !hyper::body::Body::is_end_stream(&body);
-    let (mut response, upgrade) = match guard::check(&parts, settings.loopback_only) {
-        Err((status, sentence)) => refusal(&Refusal::application(status, &sentence)),
-        Ok(()) => match route(parts.uri.path(), settings) {
-            Route::Socket(socket) => match upgrade::accept(&parts, settings, socket) {
-                Ok((response, upgrade)) => (response.map(|()| Full::default()), Some(upgrade)),
-                Err(refused) => refusal(&refused),
-            },
-            _ if parts.method != Method::GET && parts.method != Method::HEAD => {
-                let sentence = format!("{} is not allowed here; use GET or HEAD.\n", parts.method);
-                let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, &sentence);
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-                (response, None)
-            }
-            Route::Asset(file) => (asset::response(&file, &parts.headers), None),
-            Route::Health => (plain(StatusCode::OK, "ok\n"), None),
-            Route::Ready if worker.roster.is_draining() => {
-                (plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n"), None)
-            }
-            Route::Ready => (plain(StatusCode::OK, "ready\n"), None),
-            Route::None => (plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n"), None),
-        },
+    let settings = worker.settings();
+    let has_body = !body.is_end_stream();
+    if let Err((status, sentence)) = guard::check(&parts, settings.loopback_only) {
+        return closing(refusal(&Refusal::application(status, &sentence)), has_body);
+    }
+    let route = route(parts.uri.path(), &settings);
+    if let Route::Api(method) = route {
+        return (api_answer(worker, &settings, &parts, method, body).await, None);
+    }
+    let answer = match route {
+        Route::Socket(socket) => upgrade(worker, &settings, peer, &parts, socket),
+        _ if parts.method != Method::GET && parts.method != Method::HEAD => {
+            (not_allowed(&parts.method, "GET, HEAD"), None)
+        }
+        Route::Asset(file) => (asset::response(&file, &parts.headers), None),
+        Route::Health => (plain(StatusCode::OK, "ok\n"), None),
+        Route::Ready if worker.roster.is_draining() => {
+            (plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n"), None)
+        }
+        Route::Ready => (plain(StatusCode::OK, "ready\n"), None),
+        Route::Metrics => (metrics::answer(worker.shared()), None),
+        Route::OpenApi => (api::open_api(), None),
+        Route::Api(_) | Route::None => {
+            (plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n"), None)
+        }
     };
-    // No route takes a body: what comes of it is not read, so no other request can follow it.
+    closing(answer, has_body)
+}
+
+/// What comes of a body that is not read: no other request can follow it.
+fn closing((mut response, upgrade): Answer, has_body: bool) -> Answer {
     if has_body {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     (response, upgrade)
+}
+
+fn upgrade(
+    worker: &Rc<Worker>,
+    settings: &Settings,
+    peer: IpAddr,
+    parts: &request::Parts,
+    socket: Socket<'_>,
+) -> Answer {
+    let upgrade = match upgrade::accept(parts, worker, settings, socket) {
+        Ok(upgrade) => upgrade,
+        Err(refused) => return refusal(&refused),
+    };
+    let client = &settings.config.client;
+    let pass = worker.shared().gate.enter(
+        peer,
+        Instant::now(),
+        client.connection_limit,
+        client.connection_rate_limit,
+    );
+    match pass {
+        Ok(pass) => {
+            let (response, kind) = upgrade;
+            (response.map(|()| Full::default()), Some(Upgrade { kind, pass }))
+        }
+        Err(full) => {
+            let (status, sentence) = match full {
+                GateFull::InAll => (503, "This server has as many connections as it takes; try again later."),
+                GateFull::FromAddress => {
+                    (429, "Your address opens connections too fast; try again in a second.")
+                }
+            };
+            let mut answer = refusal(&Refusal::application(status, sentence));
+            answer.0.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            answer
+        }
+    }
+}
+
+async fn api_answer(
+    worker: &Rc<Worker>,
+    settings: &Settings,
+    parts: &request::Parts,
+    method: &str,
+    body: Incoming,
+) -> Response<Full<Bytes>> {
+    if parts.method != Method::POST {
+        return not_allowed(&parts.method, "POST");
+    }
+    let body = match Limited::new(body, BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            tracing::debug!(error, "the body of a request was not read");
+            let sentence = format!("The body could not be read, or has more than {BODY} bytes.\n");
+            let mut response = plain(StatusCode::PAYLOAD_TOO_LARGE, &sentence);
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return response;
+        }
+    };
+    let response = api::answer(&worker.node, &settings.access, parts, method, body).await;
+    // What was published is for members of this worker as well.
+    worker.local.deliver();
+    response
 }
 
 /// What stands at a path.
@@ -55,6 +134,10 @@ enum Route<'p> {
     Asset(assets::Asset),
     Health,
     Ready,
+    Metrics,
+    OpenApi,
+    /// With the method; empty for what stands in the body.
+    Api(&'p str),
     None,
 }
 
@@ -68,17 +151,25 @@ pub(super) enum Socket<'p> {
 }
 
 fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
+    let config = &settings.config;
     match path {
-        "/echo" if settings.config.echo.enabled => Route::Socket(Socket::Echo),
-        "/connection/websocket" => Route::Socket(Socket::Client),
-        "/health" => Route::Health,
-        "/ready" => Route::Ready,
-        _ => match path.strip_prefix("/raw/") {
-            Some(channel) if !channel.contains('/') => Route::Socket(Socket::Raw(channel)),
-            Some(_) => Route::None,
-            None if settings.development => assets::asset(path).map_or(Route::None, Route::Asset),
-            None => Route::None,
-        },
+        "/echo" if config.echo.enabled => return Route::Socket(Socket::Echo),
+        "/connection/websocket" => return Route::Socket(Socket::Client),
+        "/health" if config.health.enabled => return Route::Health,
+        "/ready" if config.health.enabled => return Route::Ready,
+        "/metrics" if config.prometheus.enabled => return Route::Metrics,
+        "/api/openapi.json" if !config.http_api.disabled => return Route::OpenApi,
+        "/api" if !config.http_api.disabled => return Route::Api(""),
+        _ => {}
+    }
+    if let Some(method) = path.strip_prefix("/api/").filter(|_| !config.http_api.disabled) {
+        return Route::Api(method);
+    }
+    match path.strip_prefix("/raw/") {
+        Some(channel) if !channel.contains('/') => Route::Socket(Socket::Raw(channel)),
+        Some(_) => Route::None,
+        None if settings.development => assets::asset(path).map_or(Route::None, Route::Asset),
+        None => Route::None,
     }
 }
 
@@ -90,6 +181,13 @@ fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn not_allowed(method: &Method, allowed: &'static str) -> Response<Full<Bytes>> {
+    let sentence = format!("{method} is not allowed here; use {}.\n", allowed.replace(", ", " or "));
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, &sentence);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 

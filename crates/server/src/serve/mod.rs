@@ -1,5 +1,7 @@
 //! `antiphon serve`: puts the parts together, starts the workers, and ends them.
 
+mod assembly;
+mod gate;
 mod listener;
 mod roster;
 mod settings;
@@ -9,17 +11,34 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use antiphon_hub::Node;
+use antiphon_hub::engine::memory::MemoryEngine;
+use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use crate::channels::Hub;
 use crate::cli::ServeArgs;
 use crate::config::Layers;
 
+pub(crate) use assembly::Application;
+pub(crate) use gate::{Full, Gate, Pass};
 pub(crate) use roster::{Roster, Seat};
 pub(crate) use settings::Settings;
 pub(crate) use worker::Worker;
+
+/// What all workers share.
+pub(crate) struct Shared {
+    pub(crate) settings: ArcSwap<Settings>,
+    pub(crate) node: Arc<Node>,
+    pub(crate) engine: Arc<MemoryEngine>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) application: Application,
+}
+
+/// How often what has expired is forgotten.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
 ///
@@ -53,61 +72,101 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
         }
         workers => workers,
     };
-    let settings = Arc::new(Settings::new(config, development)?);
+    // What is no worker's runs here: signals, and calls of the application.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("the event loop: {e}"))?;
+    let application = Application::new(&config, runtime.handle().clone())?;
+    let (node, engine) = application.node(&config, workers)?;
 
     let mut addresses = Vec::new();
     let mut sockets: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    for &address in &settings.config.http.listen {
+    for &address in &config.http.listen {
         let (address, listeners) =
             listener::bind(address, workers).map_err(|e| format!("{address} cannot be listened on: {e}"))?;
         addresses.push(address);
         sockets.iter_mut().zip(listeners).for_each(|(sockets, listener)| sockets.push(listener));
     }
+    let settings = Settings::new(config, development)?;
+    let shared = Arc::new(Shared {
+        settings: ArcSwap::from_pointee(settings),
+        node,
+        engine,
+        gate: Arc::default(),
+        application,
+    });
 
-    let hub = Arc::new(Hub::new(workers));
     let (drain, draining) = watch::channel(false);
     let (ended, endings) = mpsc::unbounded_channel();
     for (id, listeners) in (0..workers).zip(sockets) {
-        let (settings, hub, draining, ended) =
-            (Arc::clone(&settings), Arc::clone(&hub), draining.clone(), ended.clone());
+        let (shared, draining, ended) = (Arc::clone(&shared), draining.clone(), ended.clone());
         thread::Builder::new()
             .name(format!("worker-{id}"))
             .spawn(move || {
-                let outcome = worker::run(id, settings, hub, listeners, draining);
+                let outcome = worker::run(id, shared, listeners, draining);
                 // Nobody listens any more once the main thread has given up waiting.
                 let _ = ended.send(outcome);
             })
             .map_err(|e| format!("worker {id} cannot be started: {e}"))?;
     }
     drop(ended);
-    announce(&settings, &addresses);
-
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| format!("the event loop: {e}"))?.block_on(supervise(&settings, &drain, endings))
+    announce(&shared.settings.load(), &addresses);
+    runtime.block_on(supervise(&shared, &layers, &drain, endings))
 }
 
 /// Waits for a signal, then for the workers.
 async fn supervise(
-    settings: &Settings,
+    shared: &Shared,
+    layers: &Layers,
     drain: &watch::Sender<bool>,
     mut endings: mpsc::UnboundedReceiver<io::Result<()>>,
 ) -> Result<(), String> {
     let catch = |kind| signal(kind).map_err(|e| format!("signals cannot be caught: {e}"));
     let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
-    tokio::select! {
-        name = either(&mut terminate, &mut interrupt) => {
-            tracing::info!("{name}: closing all connections; a second signal ends the server at once");
+    let mut hangup = catch(SignalKind::hangup())?;
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        tokio::select! {
+            name = either(&mut terminate, &mut interrupt) => {
+                tracing::info!("{name}: closing all connections; a second signal ends the server at once");
+                break;
+            }
+            _ = hangup.recv() => match reload(shared, layers) {
+                Ok(()) => tracing::info!("SIGHUP: the settings were read again"),
+                Err(error) => tracing::error!("SIGHUP: the settings stay as they were: {error}"),
+            },
+            _ = tick.tick() => shared.node.tick(),
+            // A worker ends by itself only when it fails.
+            ending = endings.recv() => return Err(failure(ending)),
         }
-        // A worker ends by itself only when it fails.
-        ending = endings.recv() => return Err(failure(ending)),
     }
     drain.send_replace(true);
-    let timeout = settings.config.shutdown.drain_timeout;
+    let timeout = shared.settings.load().config.shutdown.drain_timeout;
     tokio::select! {
         () = async { while let Some(Ok(())) = endings.recv().await {} } => tracing::info!("all connections are closed"),
         () = tokio::time::sleep(timeout.0) => tracing::warn!("some connections were not closed within {timeout}"),
         name = either(&mut terminate, &mut interrupt) => return Err(format!("ended by a second {name}")),
     }
+    if let Some(events) = &shared.application.events {
+        events.clone().flush(timeout.0).await;
+    }
+    Ok(())
+}
+
+/// Reads the settings again. Connections keep what they began with; what they do from now on is held to the new rules.
+///
+/// # Errors
+/// When the settings are wrong, or one that holds for the whole run has changed; then nothing has.
+fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
+    let config = layers.resolve().map_err(|e| e.to_string())?;
+    let before = shared.settings.load();
+    if config.http != before.config.http {
+        return Err("[http] cannot change while the server runs".into());
+    }
+    let (rules, keys) = shared.application.rules(&config)?;
+    shared.application.reload(&config)?;
+    let settings = Settings::new(config, before.development)?;
+    shared.node.reload(rules, keys);
+    shared.settings.store(Arc::new(settings));
     Ok(())
 }
 

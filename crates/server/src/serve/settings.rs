@@ -6,6 +6,8 @@ use antiphon_proto::deflate::DeflateConfig;
 use antiphon_proto::handshake::{HeadLimits, OriginPolicy, ServerPolicy};
 use antiphon_proto::{Config as SocketConfig, KeepAliveConfig, Limits};
 
+use super::assembly;
+use crate::api::Access;
 use crate::config::Config;
 
 /// The largest message and frame of `/echo`.
@@ -27,6 +29,10 @@ pub(crate) struct Settings {
     pub(crate) echo: Arc<SocketConfig>,
     pub(crate) raw: Arc<SocketConfig>,
     pub(crate) client: Arc<SocketConfig>,
+    /// The headers of clients' requests that are kept for hooks, in lower case.
+    pub(crate) forwarded_headers: Box<[Box<str>]>,
+    /// Who may call the server API.
+    pub(crate) access: Access,
 }
 
 impl Settings {
@@ -47,10 +53,11 @@ impl Settings {
             outbox: config.client.queue_max_size,
         };
         let ping = KeepAliveConfig {
-            interval: config.client.ping_interval.0,
-            timeout: config.client.pong_timeout.0,
+            interval: config.client.options.ping_interval.0,
+            timeout: config.client.options.pong_timeout.0,
         };
-        let raw = SocketConfig { limits, keep_alive: Some(ping), ..SocketConfig::default() };
+        let keep_alive = (!ping.interval.is_zero() && !ping.timeout.is_zero()).then_some(ping);
+        let raw = SocketConfig { limits, keep_alive, ..SocketConfig::default() };
         // The client protocol has pings of its own.
         let client = SocketConfig { keep_alive: None, ..raw };
         // What is echoed may wait in whole.
@@ -65,6 +72,8 @@ impl Settings {
             echo: Arc::new(echo),
             raw: Arc::new(raw),
             client: Arc::new(client),
+            forwarded_headers: assembly::forwarded_headers(&config),
+            access: Access,
             config,
         })
     }

@@ -11,17 +11,30 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::task::spawn_local;
 
-use super::{Roster, Settings};
-use crate::channels::{Fanout, Hub, WorkerId};
+use antiphon_hub::{Local, Node, WorkerId};
+
+use super::{Roster, Settings, Shared};
 use crate::http;
 
 /// What the connections of one worker share. None of it is locked, for none of it leaves the worker's thread.
 pub(crate) struct Worker {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) hub: Arc<Hub>,
-    pub(crate) fanout: Fanout,
+    shared: Arc<Shared>,
+    pub(crate) node: Arc<Node>,
+    pub(crate) local: Rc<Local>,
     pub(crate) roster: Rc<Roster>,
     id: WorkerId,
+}
+
+impl Worker {
+    /// The settings as they are now.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.shared.settings.load_full()
+    }
+
+    /// What all workers share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
 }
 
 /// So many tasks have their turn before the operating system is asked what else has come. Asking costs a system call,
@@ -34,8 +47,7 @@ const TASKS_PER_POLL: u32 = 512;
 /// When the event loop or a listening socket cannot be set up.
 pub(super) fn run(
     id: WorkerId,
-    settings: Arc<Settings>,
-    hub: Arc<Hub>,
+    shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
     mut drain: watch::Receiver<bool>,
 ) -> io::Result<()> {
@@ -44,10 +56,11 @@ pub(super) fn run(
         .event_interval(TASKS_PER_POLL)
         .build_local(LocalOptions::default())?;
     runtime.block_on(async move {
+        let node = Arc::clone(&shared.node);
         let worker = Rc::new(Worker {
-            settings,
-            fanout: Fanout::new(Arc::clone(&hub), id),
-            hub,
+            local: Local::new(Arc::clone(node.hub()), Arc::clone(node.metrics()), id),
+            node,
+            shared,
             roster: Rc::new(Roster::new(Instant::now())),
             id,
         });
@@ -79,13 +92,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 async fn accept(worker: Rc<Worker>, listener: net::TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // A message is written whole: nothing is gained by waiting for more of it.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "a connection ended before it was served");
                     continue;
                 }
-                spawn_local(http::serve(Rc::clone(&worker), stream));
+                spawn_local(http::serve(Rc::clone(&worker), stream, peer.ip()));
             }
             // A peer that has gone again is no trouble of this server's.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -100,8 +113,8 @@ async fn accept(worker: Rc<Worker>, listener: net::TcpListener) {
 /// Delivers what the other workers publish, for ever.
 async fn deliver(worker: Rc<Worker>) {
     loop {
-        std::future::poll_fn(|cx| worker.hub.poll_some(worker.id, cx)).await;
-        worker.fanout.deliver();
+        std::future::poll_fn(|cx| worker.node.hub().poll_some(worker.id, cx)).await;
+        worker.local.deliver();
         // Others get their turn, however much comes.
         tokio::task::yield_now().await;
     }

@@ -2,68 +2,113 @@
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use antiphon_proto::{CloseCode, Connection, Event};
+use antiphon_hub::protocol::{Disconnect, Encoding};
+use antiphon_hub::{Control, Member, Origin, Said, Session};
+use antiphon_proto::{CloseCode, Event, Kind, Prepared, SendError};
 use antiphon_socket::Turn;
+use bytes::Bytes;
 
 use super::shared::Shared;
 use super::{Opened, close};
-use crate::channels::{Encoding, Member, Payload, Publication};
-use crate::config::Config;
-use crate::protocol::{ClientInfo, Data, Disconnect, PING, decode, encode};
 use crate::serve::Worker;
-use crate::session::{Channels, Due, Session};
+
+/// So many bytes of commands are taken from one turn; the rest is read when they are done.
+const TURN_BYTES: usize = 64 * 1024;
 
 /// The task of one connection to `/connection/websocket`.
 pub(crate) struct Client {
-    here: Here,
-    session: Session,
+    worker: Rc<Worker>,
+    line: Rc<Line>,
+    /// What the session is at. Nothing is read meanwhile.
+    work: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
-/// Where the client is: its worker, and its socket as a member of channels.
-struct Here {
-    worker: Rc<Worker>,
-    shared: Rc<Shared>,
-    /// Something was published in this turn.
-    published: bool,
+/// The connection, as a member of channels.
+struct Line {
+    shared: Shared,
+    session: Rc<Session>,
+    kind: Kind,
 }
 
 impl Client {
     /// # Errors
     /// When the operating system has no randomness to give.
-    pub(crate) fn new(opened: Opened) -> Result<Self, getrandom::Error> {
+    pub(crate) fn new(opened: Opened, origin: Origin) -> Result<Self, getrandom::Error> {
         let mut seed = [0; 24];
         getrandom::fill(&mut seed)?;
         let worker = Rc::clone(&opened.worker);
-        let session = Session::new(Instant::now(), &worker.settings.config.client, seed);
-        let shared = Shared::new(opened, &Arc::clone(&worker.settings.client), Encoding::Json);
-        Ok(Self { here: Here { worker, shared: Rc::new(shared), published: false }, session })
+        let kind = match origin.encoding {
+            Encoding::Json => Kind::Text,
+            Encoding::Protobuf => Kind::Binary,
+        };
+        let shared = Shared::new(opened, &worker.settings().client);
+        let line = Rc::new_cyclic(|line: &Weak<Line>| {
+            let (node, local) = (Arc::clone(&worker.node), Rc::clone(&worker.local));
+            let line = Weak::clone(line) as Weak<dyn Member>;
+            let session = Session::new(node, local, line, origin, Instant::now(), seed);
+            Line { shared, session: Rc::new(session), kind }
+        });
+        Ok(Self { worker, line, work: None })
     }
 
-    /// Does what is due.
-    fn handle_deadline(&mut self, now: Instant) {
-        let outcome = self.session.handle_deadline(now);
-        let mut socket = self.here.shared.socket();
-        let connection = socket.connection_mut();
-        match outcome {
-            Ok(Due::Nothing) => {}
-            Ok(Due::Ping) => {
-                // Where it cannot be sent the connection is about to end anyway.
-                let _ = connection.send_text(PING);
+    /// Carries out what there is to do, as far as that goes now.
+    fn poll_work(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let session = &self.line.session;
+        loop {
+            if session.is_ended() {
+                self.work = None;
+                return;
             }
-            Err(disconnect) => end(connection, disconnect),
+            if self.work.is_none() {
+                if !session.has_work() {
+                    return;
+                }
+                self.work = Some(Box::pin(Rc::clone(session).work(now)));
+            }
+            match self.work.as_mut().map(|work| work.as_mut().poll(cx)) {
+                Some(Poll::Pending) => return,
+                _ => self.work = None,
+            }
         }
     }
 }
 
+impl Line {
+    /// Sends what the session has to say.
+    fn say(&self) {
+        self.session.drain(&mut |said| {
+            let mut socket = self.shared.socket();
+            let connection = socket.connection_mut();
+            match said {
+                Said::Message(message) => {
+                    // Where it cannot be sent because the connection is closing, nobody waits for it.
+                    if let Err(SendError::OutboxFull { .. }) = connection.send_bytes(self.kind, message) {
+                        drop(socket);
+                        self.shared.overrun();
+                    }
+                }
+                Said::End(disconnect) => {
+                    close(connection, CloseCode::new(code(&disconnect)), &disconnect.reason)
+                }
+            }
+        });
+    }
+}
+
+/// The code of a Close frame. Those of the protocol are below 5000.
+fn code(disconnect: &Disconnect) -> u16 {
+    u16::try_from(disconnect.code).unwrap_or(3000)
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
-        let Self { here, session } = self;
-        session.end(here);
+        self.work = None;
+        self.line.session.end(Disconnect::CONNECTION_CLOSED);
     }
 }
 
@@ -71,108 +116,74 @@ impl Future for Client {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let shared = Rc::clone(&self.here.shared);
-        let worker = Rc::clone(&self.here.worker);
-        if shared.seat().poll_draining(cx).is_ready() {
-            end(shared.socket().connection_mut(), Disconnect::Shutdown);
-        }
-        if shared.is_overrun() {
-            end(shared.socket().connection_mut(), Disconnect::Slow);
-        }
+        let (line, worker) = (Rc::clone(&self.line), Rc::clone(&self.worker));
+        let Line { shared, session, .. } = &*line;
         loop {
             let now = Instant::now();
-            if self.session.deadline() <= now && shared.socket().connection().is_open() {
-                self.handle_deadline(now);
+            if shared.seat().poll_draining(cx).is_ready() {
+                session.end(Disconnect::SHUTDOWN);
             }
-            if shared.socket().connection().is_open() {
-                shared.seat().register(cx, Some(self.session.deadline()));
+            if shared.is_overrun() {
+                session.end(Disconnect::SLOW);
             }
-            ready!(worker.hub.poll_room(cx));
-            let Self { here, session } = &mut *self;
-            let turn = shared.socket().poll_turn(cx, &mut |connection, event| {
-                let said = match &event {
-                    Event::Text(text) => handle(session, here, now, connection, text),
-                    Event::Binary(bytes) => str::from_utf8(bytes)
-                        .map_err(|_| Disconnect::BadRequest)
-                        .and_then(|text| handle(session, here, now, connection, text)),
-                    _ => Ok(()),
-                };
-                if let Err(disconnect) = said {
-                    end(connection, disconnect);
-                }
-                ControlFlow::Continue(())
-            });
-            if std::mem::take(&mut here.published) {
-                worker.fanout.deliver();
+            if session.deadline().is_some_and(|deadline| deadline <= now) {
+                session.handle_deadline(now, self.work.is_none());
             }
+            ready!(worker.node.hub().poll_room(cx));
+            self.poll_work(cx, now);
+            line.say();
+            // What was published comes after the answers.
+            worker.local.deliver();
+            if let (false, Some(deadline)) = (session.is_ended(), session.deadline()) {
+                shared.seat().register(cx, Some(deadline));
+            }
+            if shared.is_overrun() && !session.is_ended() {
+                continue;
+            }
+            let mut taken = 0;
+            let is_busy = self.work.is_some();
+            let turn = if is_busy {
+                // Only what waits is written: who waits for the backend sends no more meanwhile.
+                ready!(shared.socket().poll_written(cx));
+                return Poll::Pending;
+            } else {
+                shared.socket().poll_turn(cx, &mut |_, event| {
+                    let message = match event {
+                        Event::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+                        Event::Binary(bytes) => Bytes::copy_from_slice(&bytes),
+                        _ => return ControlFlow::Continue(()),
+                    };
+                    taken += message.len();
+                    session.receive(message);
+                    if taken < TURN_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                })
+            };
             match turn {
                 Poll::Ready(Turn::Done) => return Poll::Ready(()),
                 Poll::Ready(Turn::Paused) => {}
+                Poll::Pending if session.has_work() => {}
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 }
 
-/// Takes the commands of one message, and answers them in one.
-fn handle(
-    session: &mut Session,
-    here: &mut Here,
-    now: Instant,
-    connection: &mut Connection,
-    message: &str,
-) -> Result<(), Disconnect> {
-    // After a disconnect the client may still send what it sent before it heard of it.
-    if !connection.is_open() {
-        return Ok(());
-    }
-    let worker = Rc::clone(&here.worker);
-    let config: &Config = &worker.settings.config;
-    let mut replies = String::new();
-    let mut outcome = Ok(());
-    let mut lines = message.lines().filter(|line| !line.trim().is_empty()).peekable();
-    if lines.peek().is_none() {
-        return Err(Disconnect::BadRequest);
-    }
-    for line in lines {
-        let command = decode(line).map_err(|_| Disconnect::BadRequest);
-        match command.and_then(|command| session.handle(now, config, command, here)) {
-            Ok(Some(reply)) => encode(&reply, &mut replies),
-            Ok(None) => {}
-            Err(disconnect) => {
-                outcome = Err(disconnect);
-                break;
-            }
-        }
-    }
-    // What was done before a disconnect is answered.
-    if !replies.is_empty() && connection.send_text(&replies).is_err() {
-        return Err(Disconnect::Slow);
-    }
-    outcome
-}
-
-/// Ends the connection with a code of the client protocol.
-fn end(connection: &mut Connection, disconnect: Disconnect) {
-    close(connection, CloseCode::new(disconnect.code()), disconnect.reason());
-}
-
-impl Channels for Here {
-    fn subscribe(&mut self, channel: &str) -> usize {
-        self.worker.fanout.join(channel, Rc::clone(&self.shared) as Rc<dyn Member>)
+impl Member for Line {
+    fn queue(&self, frame: &Prepared) -> bool {
+        self.shared.queue(frame)
     }
 
-    fn unsubscribe(&mut self, channel: &str, key: usize) {
-        self.worker.fanout.leave(channel, key);
+    fn flush(&self) {
+        self.shared.flush();
     }
 
-    fn publish(&mut self, channel: &str, data: Data<'_>, info: &Arc<ClientInfo>) {
-        let payload = match data {
-            Data::Json(text) => Payload::Json(text.into()),
-            Data::Text(text) => Payload::Text(text.into()),
-            Data::Binary(bytes) => Payload::Binary(bytes.into()),
-        };
-        self.worker.fanout.publish(Publication::new(channel, payload, Some(Arc::clone(info))));
-        self.published = true;
+    fn lost(&self, channel: &str) {
+        self.session.lost(channel);
+        self.shared.wake();
+    }
+
+    fn order(&self, control: &Arc<Control>) {
+        self.session.order(control);
+        self.shared.wake();
     }
 }

@@ -11,19 +11,21 @@ use antiphon_socket::{Turn, WebSocket};
 use tokio::net::TcpStream;
 
 use super::{Opened, close};
-use crate::serve::Seat;
+use crate::serve::{Pass, Seat};
 
 /// The task of one connection to `/echo`.
 pub(crate) struct Echo {
     socket: WebSocket<TcpStream>,
     seat: Seat,
+    _pass: Pass,
 }
 
 impl Echo {
     pub(crate) fn new(opened: Opened) -> Self {
         let seat = opened.worker.roster.seat();
-        let config = Arc::clone(&opened.worker.settings.echo);
-        Self { socket: opened.into_socket(&config), seat }
+        let config = Arc::clone(&opened.worker.settings().echo);
+        let (socket, pass) = opened.into_socket(&config);
+        Self { socket, seat, _pass: pass }
     }
 }
 
@@ -31,7 +33,7 @@ impl Future for Echo {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Self { socket, seat } = &mut *self;
+        let Self { socket, seat, .. } = &mut *self;
         if seat.poll_draining(cx).is_ready() {
             close(socket.connection_mut(), CloseCode::GOING_AWAY, "the server is shutting down");
         }

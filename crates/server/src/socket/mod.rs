@@ -19,7 +19,7 @@ use antiphon_socket::WebSocket;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
-use crate::serve::Worker;
+use crate::serve::{Pass, Worker};
 
 pub(crate) use client::Client;
 pub(crate) use echo::Echo;
@@ -32,17 +32,23 @@ pub(crate) struct Opened {
     /// What came behind the request.
     pub(crate) read: Bytes,
     pub(crate) agreed: Agreed,
+    /// Counts among the connections that are open.
+    pub(crate) pass: Pass,
 }
 
 impl Opened {
-    fn into_socket(self, config: &Arc<Config>) -> WebSocket<TcpStream> {
+    fn into_socket(self, config: &Arc<Config>) -> (WebSocket<TcpStream>, Pass) {
         let connection = Connection::server(Arc::clone(config), self.agreed.deflate, Instant::now());
-        WebSocket::new(self.stream, connection, &self.read)
+        (WebSocket::new(self.stream, connection, &self.read), self.pass)
     }
 }
 
-/// Begins to close, where that has not been done. The codes and reasons of the server are constants that can be sent.
+/// The longest reason of a Close frame, in bytes (RFC 6455 §5.5).
+const REASON: usize = 123;
+
+/// Begins to close, where that has not been done. The codes are such as can be sent; a reason from a hook may be too long.
 fn close(connection: &mut Connection, code: CloseCode, reason: &str) {
+    let reason = &reason[..reason.floor_char_boundary(REASON)];
     let begun = connection.close(Instant::now(), code, reason);
     debug_assert!(begun.is_ok(), "{code:?} {reason:?} cannot be sent");
 }

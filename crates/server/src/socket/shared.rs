@@ -8,30 +8,30 @@ use antiphon_socket::{Flush, WebSocket};
 use tokio::net::TcpStream;
 
 use super::Opened;
-use crate::channels::{Encoding, Member};
-use crate::serve::Seat;
+use crate::serve::{Pass, Seat};
 
 /// A socket that is in channels.
 pub(super) struct Shared {
     socket: RefCell<WebSocket<TcpStream>>,
     /// The place of the task that reads from the socket.
     seat: Seat,
-    encoding: Encoding,
     /// Something was queued since the last flush.
     queued: Cell<bool>,
-    /// A publication did not fit: the peer reads too slowly, and its task has to end the connection.
+    /// Something did not fit: the peer reads too slowly, and its task has to end the connection.
     overrun: Cell<bool>,
+    _pass: Pass,
 }
 
 impl Shared {
-    pub(super) fn new(opened: Opened, config: &Arc<Config>, encoding: Encoding) -> Self {
+    pub(super) fn new(opened: Opened, config: &Arc<Config>) -> Self {
         let seat = opened.worker.roster.seat();
+        let (socket, pass) = opened.into_socket(config);
         Self {
-            socket: RefCell::new(opened.into_socket(config)),
+            socket: RefCell::new(socket),
             seat,
-            encoding,
             queued: Cell::new(false),
             overrun: Cell::new(false),
+            _pass: pass,
         }
     }
 
@@ -44,25 +44,32 @@ impl Shared {
         &self.seat
     }
 
-    /// Whether a publication has been lost because the peer reads too slowly.
+    /// Whether something has been lost because the peer reads too slowly.
     pub(super) fn is_overrun(&self) -> bool {
         self.overrun.get()
     }
-}
 
-impl Member for Shared {
-    fn encoding(&self) -> Encoding {
-        self.encoding
+    /// The task has something to do.
+    pub(super) fn wake(&self) {
+        self.seat.wake();
     }
 
-    fn queue(&self, frame: &Prepared) -> bool {
+    /// Something was lost: the task has to end the connection.
+    pub(super) fn overrun(&self) {
+        self.overrun.set(true);
+        self.seat.wake();
+    }
+
+    /// Takes a frame to be written. True if it is the first since the last flush.
+    pub(super) fn queue(&self, frame: &Prepared) -> bool {
         if let Err(SendError::OutboxFull { .. }) = self.socket.borrow_mut().queue(frame) {
             self.overrun.set(true);
         }
         !self.queued.replace(true)
     }
 
-    fn flush(&self) {
+    /// Writes what was queued.
+    pub(super) fn flush(&self) {
         self.queued.set(false);
         let blocked = self.socket.borrow_mut().try_flush() == Flush::Blocked;
         if blocked || self.overrun.get() {

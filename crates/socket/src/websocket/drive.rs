@@ -107,6 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Ready when nothing waits to be written. Timers are kept meanwhile, but no message is received.
+    pub fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_write_in_time(cx)
+    }
+
     /// Whether so much waits that nothing more should be asked of the peer.
     pub(super) fn is_congested(&mut self) -> bool {
         let limit = self.connection.config().limits.outbox;

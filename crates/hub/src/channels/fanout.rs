@@ -1,0 +1,185 @@
+//! What one worker knows of channels and clients, and the delivery to them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::clients::Clients;
+use super::place::{Place, Taken};
+use super::{Hub, Mail, Member, Wants, WorkerId};
+use crate::metrics::Metrics;
+use crate::protocol::Position;
+
+/// The places in one channel on one worker, each under the key that ends it.
+type Places = Slab<Place>;
+
+/// The channels and clients of one worker.
+pub struct Local {
+    hub: Arc<Hub>,
+    metrics: Arc<Metrics>,
+    worker: WorkerId,
+    /// Each channel with its places on this worker, never none.
+    channels: RefCell<HashMap<Rc<str>, Places>>,
+    clients: Clients,
+    scratch: RefCell<Scratch>,
+}
+
+/// What a delivery needs, kept so that it need not be allocated each time.
+#[derive(Default)]
+struct Scratch {
+    mail: Vec<Mail>,
+    queued: Vec<Rc<dyn Member>>,
+    lost: Vec<(Rc<dyn Member>, Rc<str>)>,
+}
+
+impl Local {
+    /// For one of the hub's workers.
+    pub fn new(hub: Arc<Hub>, metrics: Arc<Metrics>, worker: WorkerId) -> Rc<Self> {
+        Rc::new(Self {
+            hub,
+            metrics,
+            worker,
+            channels: RefCell::default(),
+            clients: Clients::default(),
+            scratch: RefCell::default(),
+        })
+    }
+
+    /// Puts a member into a channel, for as long as the membership is held. It gets what happens from now on; where `is_held`, not
+    /// before it is released.
+    pub(crate) fn join(
+        self: &Rc<Self>,
+        channel: &str,
+        member: Rc<dyn Member>,
+        wants: Wants,
+        is_held: bool,
+    ) -> Membership {
+        // What happened before the member came is not for it.
+        self.deliver();
+        let place = Place::new(member, wants, is_held);
+        let mut channels = self.channels.borrow_mut();
+        let found = channels.get_key_value(channel).map(|(name, _)| Rc::clone(name));
+        let name = found.unwrap_or_else(|| channel.into());
+        let places = channels.entry(Rc::clone(&name)).or_insert_with(|| Places::with_capacity(1));
+        let is_first = places.is_empty();
+        let key = places.insert(place);
+        drop(channels);
+        if is_first {
+            self.hub.watch(channel, self.worker);
+        }
+        Membership { local: Rc::clone(self), channel: name, key }
+    }
+
+    fn leave(&self, channel: &str, key: usize) {
+        let mut channels = self.channels.borrow_mut();
+        let Some(places) = channels.get_mut(channel) else { return };
+        let place = places.try_remove(key);
+        let is_last = places.is_empty();
+        if is_last {
+            channels.remove(channel);
+        }
+        drop(channels);
+        // What the member holds may end other memberships.
+        drop(place);
+        if is_last {
+            self.hub.unwatch(channel, self.worker);
+        }
+    }
+
+    /// Adds a client that has connected, so that orders reach it.
+    pub(crate) fn enter(&self, id: &Arc<str>, user: &Arc<str>, member: Rc<dyn Member>) {
+        self.clients.add(id, user, member);
+    }
+
+    /// Takes a client out.
+    pub(crate) fn exit(&self, id: &str) {
+        self.clients.remove(id);
+    }
+
+    /// Delivers all that waits for this worker: first every frame to every member, then one flush for each of them.
+    pub fn deliver(&self) {
+        // A delivery under way takes what comes meanwhile with its next turn.
+        let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
+        let Scratch { mail, queued, lost } = &mut *scratch;
+        self.hub.take(self.worker, mail);
+        if mail.is_empty() {
+            return;
+        }
+        let mut deliveries = 0;
+        for mail in mail.drain(..) {
+            let post = match mail {
+                Mail::Post(post) => post,
+                Mail::Control(control) => {
+                    self.clients.order(&control);
+                    continue;
+                }
+            };
+            let channels = self.channels.borrow();
+            let Some((name, places)) = channels.get_key_value(&*post.channel) else { continue };
+            for (_, place) in places {
+                match place.take(&post) {
+                    Taken::Nothing => {}
+                    Taken::Frame(form) => {
+                        deliveries += 1;
+                        if place.member.queue(post.frame(form)) {
+                            queued.push(Rc::clone(&place.member));
+                        }
+                    }
+                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
+                }
+            }
+        }
+        self.metrics.deliveries.add(deliveries);
+        for member in queued.drain(..) {
+            member.flush();
+        }
+        for (member, channel) in lost.drain(..) {
+            member.lost(&channel);
+        }
+    }
+}
+
+/// A place in a channel, which ends when this is dropped.
+pub(crate) struct Membership {
+    local: Rc<Local>,
+    channel: Rc<str>,
+    key: usize,
+}
+
+impl Membership {
+    pub(crate) fn channel(&self) -> &Rc<str> {
+        &self.channel
+    }
+
+    /// Gives what was held since the join, from `position` on, and lets through what comes. The caller flushes.
+    pub(crate) fn release(&self, position: Option<Position>, has_base: bool) {
+        let channels = self.local.channels.borrow();
+        let Some(place) = channels.get(&*self.channel).and_then(|places| places.get(self.key)) else {
+            return;
+        };
+        let mut is_lost = place.is_lost();
+        for post in place.release(position, has_base) {
+            match place.take(&post) {
+                Taken::Nothing => {}
+                Taken::Frame(form) => {
+                    place.member.queue(post.frame(form));
+                }
+                Taken::Lost => is_lost = true,
+            }
+        }
+        let member = Rc::clone(&place.member);
+        drop(channels);
+        if is_lost {
+            member.lost(&self.channel);
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.local.leave(&self.channel, self.key);
+    }
+}

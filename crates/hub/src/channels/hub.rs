@@ -1,0 +1,145 @@
+//! What the workers share: which of them has members in a channel, and a mailbox for each.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use super::mailbox::Mailbox;
+use super::post::Post;
+use super::{Control, Mail};
+use crate::backend::{Events, Occurrence};
+use crate::engine::{Event, Sink};
+
+/// A worker's place among the workers.
+pub type WorkerId = u16;
+
+/// Locks for the channels: more than there are workers to contend for them.
+const SHARDS: usize = 64;
+
+/// The members of channels by worker, and the workers' mailboxes. What a worker needs for itself is in its [`Fanout`](super::Fanout).
+#[derive(Debug)]
+pub struct Hub {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    mailboxes: Box<[Mailbox]>,
+    /// Who is told when channels are occupied and vacated.
+    events: OnceLock<Arc<dyn Events>>,
+}
+
+/// Each channel with the workers that have members in it, never none.
+type Shard = HashMap<Box<str>, Vec<WorkerId>>;
+
+impl Hub {
+    /// For so many workers.
+    pub fn new(workers: WorkerId) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            mailboxes: (0..workers).map(|_| Mailbox::default()).collect(),
+            events: OnceLock::new(),
+        }
+    }
+
+    /// Tells `events` from now on. The first call counts.
+    pub(crate) fn report_to(&self, events: Arc<dyn Events>) {
+        // Set once, when the node is made.
+        let _ = self.events.set(events);
+    }
+
+    fn shard(&self, channel: &str) -> MutexGuard<'_, Shard> {
+        let hash = usize::try_from(self.hasher.hash_one(channel) % SHARDS as u64).unwrap_or_default();
+        lock(&self.shards[hash])
+    }
+
+    /// From now on `worker` gets what happens in `channel`.
+    pub(super) fn watch(&self, channel: &str, worker: WorkerId) {
+        let mut shard = self.shard(channel);
+        match shard.get_mut(channel) {
+            Some(workers) if workers.contains(&worker) => {}
+            Some(workers) => workers.push(worker),
+            None => {
+                shard.insert(channel.into(), vec![worker]);
+                self.tell(Occurrence::Occupied { channel });
+            }
+        }
+    }
+
+    /// `worker` has no member in `channel` any more.
+    pub(super) fn unwatch(&self, channel: &str, worker: WorkerId) {
+        let mut shard = self.shard(channel);
+        if let Some(workers) = shard.get_mut(channel) {
+            workers.retain(|other| *other != worker);
+            if workers.is_empty() {
+                shard.remove(channel);
+                self.tell(Occurrence::Vacated { channel });
+            }
+        }
+    }
+
+    /// Told with the shard locked, so that each channel's events are told in their order.
+    fn tell(&self, event: Occurrence<'_>) {
+        if let Some(events) = self.events.get() {
+            events.tell(event);
+        }
+    }
+
+    /// The channels that have members, for which `matches` says so.
+    pub fn channels(&self, mut matches: impl FnMut(&str) -> bool) -> Vec<String> {
+        let mut names = Vec::new();
+        for shard in &self.shards {
+            names.extend(lock(shard).keys().filter(|name| matches(name)).map(|name| name.to_string()));
+        }
+        names
+    }
+
+    /// How many channels have members.
+    pub fn channel_count(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Hands something to every worker, for the clients it may concern.
+    pub fn control(&self, control: Control) {
+        let control = Arc::new(control);
+        for mailbox in &self.mailboxes {
+            mailbox.post(Mail::Control(Arc::clone(&control)));
+        }
+    }
+
+    /// Ready when every worker has room for more publications.
+    pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        for mailbox in &self.mailboxes {
+            ready!(mailbox.poll_room(cx));
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when something waits for `worker`.
+    pub fn poll_some(&self, worker: WorkerId, cx: &mut Context<'_>) -> Poll<()> {
+        self.mailbox(worker).poll_some(cx)
+    }
+
+    pub(super) fn take(&self, worker: WorkerId, mail: &mut Vec<Mail>) {
+        self.mailbox(worker).take(mail);
+    }
+
+    fn mailbox(&self, worker: WorkerId) -> &Mailbox {
+        &self.mailboxes[usize::from(worker)]
+    }
+}
+
+impl Sink for Hub {
+    fn deliver(&self, channel: &str, event: Event) {
+        let shard = self.shard(channel);
+        let Some(workers) = shard.get(channel) else { return };
+        let post = Arc::new(Post::new(channel, event));
+        for &worker in workers {
+            self.mailbox(worker).post(Mail::Post(Arc::clone(&post)));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that is done under the locks leaves them half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

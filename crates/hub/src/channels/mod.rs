@@ -1,0 +1,64 @@
+//! Channels: who is in them, and how an event gets there.
+//!
+//! ```text
+//!   publisher ─► Engine: the channel, locked ─► Hub ─► the mailbox of every worker with members
+//!                (here publications get their order)          │
+//!                                                             ▼
+//!                                       Fanout (one a worker): queue to every member, then flush each once
+//! ```
+//!
+//! An event is put in the mailboxes while its channel is locked, and each worker empties its own in order: so all members of a
+//! channel see its events in one order. Nothing is locked while sockets are written to.
+
+mod clients;
+mod control;
+mod fanout;
+mod hub;
+mod mailbox;
+mod place;
+mod post;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use antiphon_proto::Prepared;
+
+pub use clients::{TokenWhom, Whom};
+pub use control::{Control, Order};
+pub use fanout::Local;
+pub(crate) use fanout::Membership;
+pub use hub::{Hub, WorkerId};
+pub(crate) use place::Wants;
+pub(crate) use post::{Post, patched, whole};
+
+/// Somebody who may be in channels: a connection of this worker. Its methods must not come back to [`Local`].
+pub trait Member {
+    /// Takes a frame to be written. True if it is the first since the last flush.
+    fn queue(&self, frame: &Prepared) -> bool;
+
+    /// Writes what was queued.
+    fn flush(&self);
+
+    /// Something of a channel was missed; nothing more of it comes.
+    fn lost(&self, channel: &str);
+
+    /// Takes an order of the server's; it is carried out later.
+    fn order(&self, control: &Arc<Control>);
+}
+
+/// What waits in a mailbox.
+#[derive(Debug, Clone)]
+pub(crate) enum Mail {
+    Post(Arc<Post>),
+    Control(Arc<Control>),
+}
+
+impl Mail {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Post(post) => post.weight(),
+            Self::Control(_) => size_of::<Control>(),
+        }
+    }
+}

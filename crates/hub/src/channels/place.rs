@@ -1,0 +1,154 @@
+//! A member's place in a channel: what it takes of what happens there, and where in the stream it is.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Member;
+use super::post::{Form, Post};
+use crate::engine::Event;
+use crate::filter::FilterNode;
+use crate::protocol::{Encoding, Position};
+
+/// What a member wants of a channel.
+#[derive(Debug, Clone)]
+pub(crate) struct Wants {
+    /// How it takes publications; `None` takes the bare data.
+    pub(crate) encoding: Option<Encoding>,
+    /// Whether it takes joins and leaves.
+    pub(crate) join_leave: bool,
+    /// Whether it takes differences.
+    pub(crate) delta: bool,
+    /// Which publications it takes; all without one.
+    pub(crate) filter: Option<Box<FilterNode>>,
+}
+
+/// Bytes that may be kept for a member that is held, before it counts as lost.
+const HELD_BYTES: usize = 1024 * 1024;
+
+/// A member in a channel.
+pub(super) struct Place {
+    pub(super) member: Rc<dyn Member>,
+    wants: Wants,
+    /// Differences may come: the member has the publication before.
+    has_base: Cell<bool>,
+    stage: RefCell<Stage>,
+}
+
+/// ```text
+///   Held ── release ──► Live ── gap, other epoch ──► Lost
+///     │ too much held                                 ▲
+///     └───────────────────────────────────────────────┘
+/// ```
+enum Stage {
+    /// The subscription is not answered yet: what comes is kept.
+    Held {
+        posts: Vec<Arc<Post>>,
+        bytes: usize,
+    },
+    Live,
+    /// Each publication must follow the one before it.
+    Positioned(Box<Position>),
+    /// Something was missed: nothing more is taken.
+    Lost,
+}
+
+/// What a member makes of a post.
+pub(super) enum Taken {
+    Frame(Form),
+    Nothing,
+    /// The member has missed something: it must be told.
+    Lost,
+}
+
+impl Place {
+    pub(super) fn new(member: Rc<dyn Member>, wants: Wants, is_held: bool) -> Self {
+        let stage = if is_held { Stage::Held { posts: Vec::new(), bytes: 0 } } else { Stage::Live };
+        Self { member, wants, has_base: Cell::new(false), stage: RefCell::new(stage) }
+    }
+
+    /// Ends the holding at a position, where the subscription has one. What was kept is to be taken now.
+    /// `has_base` says that the member has the publication at the position.
+    pub(super) fn release(&self, position: Option<Position>, has_base: bool) -> Vec<Arc<Post>> {
+        let mut stage = self.stage.borrow_mut();
+        self.has_base.set(has_base);
+        let next = match position {
+            Some(position) => Stage::Positioned(Box::new(position)),
+            None => Stage::Live,
+        };
+        match std::mem::replace(&mut *stage, next) {
+            Stage::Held { posts, .. } => posts,
+            Stage::Lost => {
+                *stage = Stage::Lost;
+                Vec::new()
+            }
+            Stage::Live | Stage::Positioned(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it was lost while it was held.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(&*self.stage.borrow(), Stage::Lost)
+    }
+
+    pub(super) fn take(&self, post: &Arc<Post>) -> Taken {
+        let mut stage = self.stage.borrow_mut();
+        match &mut *stage {
+            Stage::Lost => return Taken::Nothing,
+            Stage::Held { posts, bytes } => {
+                *bytes += post.weight();
+                if *bytes <= HELD_BYTES {
+                    posts.push(Arc::clone(post));
+                    return Taken::Nothing;
+                }
+                *stage = Stage::Lost;
+                return Taken::Lost;
+            }
+            Stage::Live | Stage::Positioned(_) => {}
+        }
+        let (publication, previous, epoch) = match &post.event {
+            Event::Publication { publication, previous, epoch } => (publication, previous, epoch),
+            Event::Join(_) | Event::Leave(_) => return self.take_presence(),
+        };
+        if let Stage::Positioned(position) = &mut *stage
+            && publication.offset > 0
+        {
+            // The history was empty before there was an epoch.
+            if position.epoch.is_empty() {
+                position.epoch = epoch.to_string();
+            }
+            if *position.epoch != **epoch || publication.offset > position.offset + 1 {
+                *stage = Stage::Lost;
+                return Taken::Lost;
+            }
+            if publication.offset <= position.offset {
+                return Taken::Nothing;
+            }
+            position.offset = publication.offset;
+        }
+        drop(stage);
+        if self.wants.filter.as_ref().is_some_and(|filter| !filter.matches(&publication.tags)) {
+            // The next difference would be one to what the member does not have.
+            self.has_base.set(false);
+            return Taken::Nothing;
+        }
+        let had_base = self.has_base.replace(true);
+        let patch = self.wants.delta && previous.is_some() && had_base;
+        Taken::Frame(match (self.wants.encoding, patch) {
+            (None, _) => Form::Raw,
+            (Some(Encoding::Json), true) => Form::JsonPatch,
+            (Some(Encoding::Json), false) if self.wants.delta => Form::JsonWhole,
+            (Some(Encoding::Json), false) => Form::Json,
+            (Some(Encoding::Protobuf), true) => Form::ProtobufPatch,
+            (Some(Encoding::Protobuf), false) => Form::Protobuf,
+        })
+    }
+
+    fn take_presence(&self) -> Taken {
+        match self.wants.encoding {
+            Some(Encoding::Json) if self.wants.join_leave => Taken::Frame(Form::Json),
+            Some(Encoding::Protobuf) if self.wants.join_leave => Taken::Frame(Form::Protobuf),
+            _ => Taken::Nothing,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What all sessions of a process share.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::auth::{Revocations, Verifier};
+use crate::backend::{Backend, Events};
+use crate::census::Census;
+use crate::channels::Hub;
+use crate::clock::Clock;
+use crate::deferred::Deferred;
+use crate::engine::{Engine, EngineError, Publish, Published};
+use crate::metrics::Metrics;
+use crate::presence::Presence;
+use crate::rules::Rules;
+
+/// Revocations that are kept at most.
+const REVOCATIONS: usize = 100_000;
+
+/// Runs a future that nobody waits for.
+pub type Detach = Box<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
+
+/// What a node is made of.
+pub struct NodeParts {
+    /// What clients may do.
+    pub rules: Rules,
+    /// Who checks tokens.
+    pub keys: Keys,
+    /// Keeps channels; it hands on to `hub`.
+    pub engine: Arc<dyn Engine>,
+    /// Keeps track of who is in channels.
+    pub presence: Arc<dyn Presence>,
+    /// The application, where it is asked.
+    pub backend: Arc<dyn Backend>,
+    /// The application, where it is told.
+    pub events: Arc<dyn Events>,
+    /// The workers' mailboxes.
+    pub hub: Arc<Hub>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Runs what nobody waits for.
+    pub detach: Detach,
+    /// The server's version, as clients are told.
+    pub version: &'static str,
+}
+
+/// Who checks tokens.
+#[derive(Debug)]
+pub struct Keys {
+    /// Those of connections.
+    pub connect: Arc<Verifier>,
+    /// Those of subscriptions.
+    pub subscribe: Arc<Verifier>,
+}
+
+/// What all sessions of a process share.
+pub struct Node {
+    rules: ArcSwap<Rules>,
+    keys: ArcSwap<Keys>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) presence: Arc<dyn Presence>,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) events: Arc<dyn Events>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) census: Census,
+    pub(crate) revocations: Revocations,
+    pub(crate) version: &'static str,
+    detach: Detach,
+}
+
+impl Node {
+    /// A node.
+    pub fn new(parts: NodeParts) -> Self {
+        parts.hub.report_to(Arc::clone(&parts.events));
+        Self {
+            rules: ArcSwap::from_pointee(parts.rules),
+            keys: ArcSwap::from_pointee(parts.keys),
+            engine: parts.engine,
+            presence: parts.presence,
+            backend: parts.backend,
+            events: parts.events,
+            hub: parts.hub,
+            metrics: Arc::default(),
+            census: Census::default(),
+            revocations: Revocations::new(REVOCATIONS, Arc::clone(&parts.clock)),
+            clock: parts.clock,
+            version: parts.version,
+            detach: parts.detach,
+        }
+    }
+
+    /// What clients may do now.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    pub(crate) fn keys(&self) -> Arc<Keys> {
+        self.keys.load_full()
+    }
+
+    /// What clients may do from now on, and who checks tokens. Subscriptions that there are stay as they are.
+    pub fn reload(&self, rules: Rules, keys: Keys) {
+        self.rules.store(Arc::new(rules));
+        self.keys.store(Arc::new(keys));
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The workers' mailboxes.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Tokens that are not taken any more.
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    /// How many users are connected.
+    pub fn users(&self) -> usize {
+        self.census.users()
+    }
+
+    /// Forgets what has expired. To be called about once a second.
+    pub fn tick(&self) {
+        self.engine.tick();
+        self.revocations.tick();
+    }
+
+    /// Publishes. The caller's worker delivers what is for its own members when its turn ends.
+    pub fn publish(&self, channel: &str, publish: Publish) -> Deferred<Result<Published, EngineError>> {
+        self.metrics.publications.add(1);
+        self.engine.publish(channel, publish)
+    }
+
+    /// Lets an answer come that nobody waits for.
+    pub(crate) fn detach(&self, deferred: Deferred<Result<(), EngineError>>) {
+        match deferred {
+            Deferred::Now(Some(Err(error))) => tracing::warn!(%error, "an engine failed"),
+            Deferred::Now(_) => {}
+            Deferred::Later(future) => (self.detach)(Box::pin(async move {
+                if let Err(error) = future.await {
+                    tracing::warn!(%error, "an engine failed");
+                }
+            })),
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}

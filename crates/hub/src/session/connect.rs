@@ -1,0 +1,244 @@
+//! `connect`: who the client is, and what the server subscribes it to.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Phase, Session, Token, Who, end, refresh, subscribe};
+use crate::auth::TokenError;
+use crate::backend::{ConnectAsk, Occurrence, SubscribeGrant};
+use crate::channels::{Control, Order, Whom};
+use crate::protocol::{
+    ClientError, ClientInfo, ConnectRequest, ConnectResult, Disconnect, Encoding, Refusal, Reply,
+    SubscribeRequest,
+};
+use crate::rules::{Rules, SubscribeRule};
+use crate::wire;
+
+/// The largest `data` of a `connect` command that can become connection info, in bytes: every publication carries it.
+const INFO_LIMIT: usize = 4096;
+
+/// No connection lasts longer without a refresh, in seconds: a year.
+pub(super) const LONGEST: u64 = 365 * 24 * 3600;
+
+/// Who somebody is, whoever says so.
+#[derive(Debug, Default)]
+struct Identity {
+    user: String,
+    expire_at: u64,
+    info: Bytes,
+    data: Bytes,
+    meta: Bytes,
+    subs: BTreeMap<String, SubscribeGrant>,
+    /// The client may name channels that it may subscribe to anyway.
+    may_choose: bool,
+    token: Option<Token>,
+}
+
+pub(super) async fn connect(
+    session: &Rc<Session>,
+    now: Instant,
+    request: ConnectRequest,
+) -> Result<Option<Reply>, Refusal> {
+    let outcome = admit(session, now, request).await;
+    if let Err(Refusal::Error(_)) = &outcome {
+        end::retreat(session);
+    }
+    outcome.map(Some)
+}
+
+async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest) -> Result<Reply, Refusal> {
+    let node = Arc::clone(&session.node);
+    let rules = node.rules();
+    let emulated_headers = Arc::new(std::mem::take(&mut request.headers));
+    session.state.borrow_mut().who.emulated_headers = Arc::clone(&emulated_headers);
+    let mut identity = identify(session, &rules, &request).await?;
+    if session.is_ended() {
+        return Err(Disconnect::CONNECTION_CLOSED.into());
+    }
+    let unix = node.clock.unix();
+    if identity.expire_at > 0 && identity.expire_at < unix {
+        return Err(ClientError::EXPIRED.into());
+    }
+    let expire_at = identity.expire_at.min(unix + LONGEST);
+    make_way(session, &rules, &identity.user);
+    if !node.census.enter(&identity.user, rules.client.user_connection_limit.min(limit_of(&identity.user))) {
+        return Err(Disconnect::CONNECTION_LIMIT.into());
+    }
+    let user: Arc<str> = identity.user.as_str().into();
+    {
+        let mut state = session.state.borrow_mut();
+        let info = ClientInfo {
+            user: identity.user.clone(),
+            client: session.id.to_string(),
+            conn_info: identity.info.clone(),
+            chan_info: Bytes::new(),
+        };
+        state.who = Who {
+            user: Arc::clone(&user),
+            info: Arc::new(info),
+            meta: identity.meta.clone(),
+            emulated_headers,
+            token: identity.token.take().unwrap_or_default(),
+        };
+        state.phase = Phase::Connected;
+        state.expire_at = expire_at;
+        state.pulse.start(now);
+    }
+    node.metrics.clients.add(1);
+    if let Some(member) = session.line.upgrade() {
+        session.local.enter(&session.id, &user, member);
+    }
+    node.events.tell(Occurrence::Connected { asker: &session.asker() });
+
+    let subs = subscribe_all(session, &rules, &mut identity, &request).await?;
+    refresh::schedule(session, now);
+    let is_client_refreshed = !rules.client.refresh_proxy_enabled;
+    let expires = expire_at > 0 && is_client_refreshed;
+    let connected = ConnectResult {
+        client: session.id.to_string(),
+        version: node.version.to_owned(),
+        expires,
+        ttl: if expires { seconds(expire_at - unix) } else { 0 },
+        data: wire::bytes(&identity.data, session.origin.encoding),
+        subs,
+        ping: seconds(rules.client.ping_interval.0.as_secs()),
+        pong: !rules.client.pong_timeout.is_zero() && !rules.client.ping_interval.is_zero(),
+        time: if rules.client.connect_include_server_time { node.clock.unix_ms().cast_signed() } else { 0 },
+        ..ConnectResult::default()
+    };
+    Ok(Reply { connect: Some(Box::new(connected)), ..Reply::default() })
+}
+
+/// Seconds on the wire.
+pub(super) fn seconds(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+/// Anonymous clients are not one user's.
+fn limit_of(user: &str) -> usize {
+    if user.is_empty() { 0 } else { usize::MAX }
+}
+
+/// Says who the client is: its token, the backend, or nobody.
+async fn identify(
+    session: &Rc<Session>,
+    rules: &Rules,
+    request: &ConnectRequest,
+) -> Result<Identity, Refusal> {
+    let node = &session.node;
+    let options = &rules.client;
+    if !request.token.is_empty() {
+        let checked =
+            node.keys().connect.connect(&request.token, options.insecure_skip_token_signature_verify);
+        let token = checked.await.map_err(|error| refused_token(session, &error))?;
+        if token.user.is_empty() && options.disallow_anonymous_connection_tokens {
+            return Err(Disconnect::PERMISSION_DENIED.into());
+        }
+        if node.revocations.is_revoked(&token.user, &token.id, token.issued_at) {
+            return Err(Disconnect::INVALID_TOKEN.into());
+        }
+        return Ok(Identity {
+            user: token.user,
+            expire_at: if options.insecure { 0 } else { token.expire_at },
+            info: token.info,
+            data: Bytes::new(),
+            meta: token.meta,
+            subs: token.subs,
+            may_choose: true,
+            token: Some(Token { id: token.id.into(), issued_at: token.issued_at }),
+        });
+    }
+    if options.connect_proxy_enabled {
+        let ask = ConnectAsk {
+            asker: session.asker(),
+            data: request.data.clone(),
+            name: request.name.clone(),
+            version: request.version.clone(),
+            channels: request.subs.keys().cloned().collect(),
+        };
+        let grant = node.backend.connect(ask).await?;
+        return Ok(Identity {
+            user: grant.user,
+            expire_at: grant.expire_at,
+            info: grant.info,
+            data: grant.data,
+            meta: grant.meta,
+            subs: grant.subs,
+            ..Identity::default()
+        });
+    }
+    if !options.allow_anonymous_connect_without_token && !options.insecure {
+        return Err(Disconnect::BAD_REQUEST.into());
+    }
+    // Nobody vouches for the client, so it may introduce itself.
+    let introduces = session.origin.encoding == Encoding::Json && request.data.starts_with(b"{");
+    if introduces && request.data.len() > INFO_LIMIT {
+        return Err(ClientError::LIMIT_EXCEEDED.into());
+    }
+    let info = if introduces { request.data.clone() } else { Bytes::new() };
+    Ok(Identity { info, may_choose: true, ..Identity::default() })
+}
+
+/// What a client hears of a connection's token that is not taken.
+pub(super) fn refused_token(session: &Session, error: &TokenError) -> Refusal {
+    match error {
+        TokenError::Expired => ClientError::TOKEN_EXPIRED.into(),
+        TokenError::Invalid(why) => {
+            tracing::info!(client = %session.id, %why, "a connection's token is not valid");
+            Disconnect::INVALID_TOKEN.into()
+        }
+        TokenError::Unchecked(why) => {
+            tracing::error!(client = %session.id, %why, "a connection's token could not be checked");
+            ClientError::INTERNAL.into()
+        }
+    }
+}
+
+/// Ends the user's other connections, where a user may have one only.
+fn make_way(session: &Rc<Session>, rules: &Rules, user: &str) {
+    let personal = &rules.client.personal_channel;
+    if personal.enabled && personal.single_connection && !user.is_empty() {
+        let whom =
+            Whom { user: Some(user.to_owned()), except: vec![session.id.to_string()], ..Whom::default() };
+        session.node.hub.control(Control { whom, order: Order::Disconnect(Disconnect::CONNECTION_LIMIT) });
+    }
+}
+
+/// Subscribes the client to what its token or the backend says, to its own channel, and to what it asks for and may have.
+async fn subscribe_all(
+    session: &Rc<Session>,
+    rules: &Rules,
+    identity: &mut Identity,
+    request: &ConnectRequest,
+) -> Result<BTreeMap<String, crate::protocol::SubscribeResult>, Refusal> {
+    let mut grants = std::mem::take(&mut identity.subs);
+    let of_token = if identity.may_choose { grants.len() } else { 0 };
+    let named: Vec<String> = if of_token > 0 { grants.keys().cloned().collect() } else { Vec::new() };
+    if let Some(own) = rules.personal_channel(&identity.user) {
+        grants.entry(own).or_default();
+    }
+    if identity.may_choose {
+        for name in request.subs.keys().filter(|name| !name.is_empty()) {
+            let Ok(channel) = rules.channel(name) else { continue };
+            if rules.subscribe(&channel, &identity.user) == SubscribeRule::Allowed {
+                grants.entry(name.clone()).or_default();
+            }
+        }
+    }
+    if rules.client.channel_limit > 0 && grants.len() > rules.client.channel_limit {
+        return Err(Disconnect::CHANNEL_LIMIT.into());
+    }
+    let mut results = BTreeMap::new();
+    for (name, grant) in grants {
+        let asked = request.subs.get(&name).cloned().unwrap_or_default();
+        let asked = SubscribeRequest { channel: name.clone(), token: String::new(), ..asked };
+        let is_of_token = named.contains(&name);
+        let result = subscribe::by_server(session, rules, &asked, grant, is_of_token).await?;
+        results.insert(name, result);
+    }
+    Ok(results)
+}

@@ -1,0 +1,95 @@
+//! How subscriptions and sessions end.
+
+use std::rc::Rc;
+
+use super::control::push;
+use super::{Output, Phase, Session, Subscription, named};
+use crate::backend::Occurrence;
+use crate::engine::Event;
+use crate::protocol::{
+    ChannelRequest, Disconnect, Empty, Push, Refusal, Reply, UnsubscribePush, Unsubscribed,
+};
+
+/// `unsubscribe`.
+pub(super) fn unsubscribe(session: &Session, request: &ChannelRequest) -> Result<Reply, Refusal> {
+    named(&request.channel)?;
+    let removed = session.state.borrow_mut().subscriptions.remove_entry(request.channel.as_str());
+    if let Some((channel, subscription)) = removed {
+        leave(session, &channel, subscription, &Unsubscribed::BY_CLIENT);
+    }
+    Ok(Reply { unsubscribe: Some(Empty {}), ..Reply::default() })
+}
+
+/// Ends a subscription and says so to the client.
+pub(super) fn unsubscribe_by_server(session: &Session, channel: &str, reason: &Unsubscribed) {
+    let removed = session.state.borrow_mut().subscriptions.remove_entry(channel);
+    let Some((channel, subscription)) = removed else { return };
+    leave(session, &channel, subscription, reason);
+    let index = reason.code.checked_sub(2500).map_or(0, |above| above as usize + 1);
+    session.node.metrics.unsubscribes.count(index);
+    let unsubscribe = Some(UnsubscribePush { code: reason.code, reason: reason.reason.to_string() });
+    push(session, Push { channel: channel.to_string(), unsubscribe, ..Push::default() });
+}
+
+/// Something was missed: the client subscribes again and recovers, or, where the server subscribed it, connects again.
+pub(super) fn lost(session: &Session, channel: &str) {
+    let is_server_side = {
+        let state = session.state.borrow();
+        let Some(subscription) = state.subscriptions.get(channel) else { return };
+        subscription.is_server_side
+    };
+    if is_server_side {
+        session.end(Disconnect::INSUFFICIENT_STATE);
+    } else {
+        unsubscribe_by_server(session, channel, &Unsubscribed::INSUFFICIENT_STATE);
+    }
+}
+
+fn leave(session: &Session, channel: &Rc<str>, subscription: Subscription, reason: &Unsubscribed) {
+    let node = &session.node;
+    let Subscription { seat, info, joins, .. } = subscription;
+    // Whoever hears of the leave finds the client gone.
+    drop(seat);
+    if joins {
+        node.detach(node.engine.announce(channel, Event::Leave(info)));
+    }
+    node.metrics.subscriptions.add(-1);
+    node.events.tell(Occurrence::Unsubscribed { asker: &session.asker(), channel, code: reason.code });
+}
+
+/// Leaves every channel, and is no client any more.
+fn depart(session: &Session, disconnect: &Disconnect) {
+    let subscriptions = std::mem::take(&mut session.state.borrow_mut().subscriptions);
+    for (channel, subscription) in subscriptions {
+        leave(session, &channel, subscription, &Unsubscribed::DISCONNECTED);
+    }
+    session.local.exit(&session.id);
+    session.node.census.leave(&session.user());
+    session.node.metrics.clients.add(-1);
+    session.node.events.tell(Occurrence::Disconnected { asker: &session.asker(), disconnect });
+}
+
+/// `connect` failed after all: nothing is left of it, and nothing else is taken.
+pub(super) fn retreat(session: &Session) {
+    let before = std::mem::replace(&mut session.state.borrow_mut().phase, Phase::Refused);
+    if before == Phase::Connected {
+        depart(session, &Disconnect::BAD_REQUEST);
+        session.state.borrow_mut().releases.clear();
+    }
+}
+
+pub(super) fn end(session: &Session, disconnect: Disconnect) {
+    let before = {
+        let mut state = session.state.borrow_mut();
+        state.work.clear();
+        std::mem::replace(&mut state.phase, Phase::Ended)
+    };
+    if before == Phase::Ended {
+        return;
+    }
+    if before == Phase::Connected {
+        depart(session, &disconnect);
+    }
+    session.node.metrics.disconnects.count(disconnect.code.saturating_sub(3000) as usize);
+    session.output(Output::End(disconnect));
+}

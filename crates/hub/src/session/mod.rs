@@ -1,0 +1,448 @@
+//! One client's side of the client protocol, without a socket.
+//!
+//! ```text
+//!   transport ── receive(message), handle_deadline ──► work ──► async commands ──► Node: engine, presence, hooks
+//!             ◄── drain: messages, the end ─────────── output ◄──┘
+//! ```
+//!
+//! **The transport calls the session; the session never calls the transport.** In a turn the transport
+//! 1. gives it what has come ([`receive`](Session::receive)) and the time ([`handle_deadline`](Session::handle_deadline)),
+//! 2. polls [`work`](Session::work) while [`has_work`](Session::has_work), and reads no further as long as that is pending,
+//! 3. sends what [`drain`](Session::drain) gives; after an end nothing more.
+//!
+//! Commands are carried out one after the other, each message's in one future.
+
+mod connect;
+mod control;
+mod end;
+mod id;
+mod publish;
+mod pulse;
+mod query;
+mod rate;
+mod recover;
+mod refresh;
+mod subscribe;
+mod subscription;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::backend::Asker;
+use crate::channels::{Control, Local, Member};
+use crate::node::Node;
+use crate::protocol::{
+    ClientError, ClientInfo, Command, Disconnect, Empty, Encoding, Refusal, Reply, Writer,
+};
+
+use pulse::{Due, Pulse};
+use rate::Rate;
+use subscription::Subscription;
+
+/// Replies are gathered into one message up to so many bytes.
+const MESSAGE_BYTES: usize = 16 * 1024;
+
+/// Where a client comes from, and how it speaks.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// How it writes commands.
+    pub encoding: Encoding,
+    /// `websocket`, `http_stream`, ...
+    pub transport: &'static str,
+    /// The headers of its request that hooks are given: names in lower case.
+    pub headers: Arc<[(Box<str>, Box<str>)]>,
+}
+
+/// One client of the client protocol.
+pub struct Session {
+    node: Arc<Node>,
+    local: Rc<Local>,
+    /// The connection, as a member of channels.
+    line: Weak<dyn Member>,
+    origin: Origin,
+    id: Arc<str>,
+    state: RefCell<State>,
+}
+
+struct State {
+    phase: Phase,
+    who: Who,
+    pulse: Pulse,
+    rate: Rate,
+    /// When it expires, in seconds since 1970; 0 never.
+    expire_at: u64,
+    /// When to look at what has expired next.
+    expiry: Option<Instant>,
+    subscriptions: HashMap<Rc<str>, Subscription>,
+    /// Subscriptions whose replies are about to be put out.
+    releases: Vec<Rc<str>>,
+    work: VecDeque<Work>,
+    output: VecDeque<Output>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has come.
+    Fresh,
+    /// `connect` was refused: nothing else is taken.
+    Refused,
+    Connected,
+    Ended,
+}
+
+/// Who the client is. Before `connect` it is nobody.
+#[derive(Debug, Clone, Default)]
+struct Who {
+    user: Arc<str>,
+    /// What others see of it.
+    info: Arc<ClientInfo>,
+    meta: Bytes,
+    emulated_headers: Arc<BTreeMap<String, String>>,
+    /// Of its token.
+    token: Token,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Token {
+    id: Box<str>,
+    issued_at: u64,
+}
+
+/// What is to be done, in this order.
+enum Work {
+    Message(Bytes),
+    Order(Arc<Control>),
+    Lost(Box<str>),
+    /// The backend is asked whether the connection goes on.
+    Refresh,
+    /// The backend is asked whether a subscription goes on.
+    SubRefresh(Rc<str>),
+}
+
+/// What is to be said, in this order.
+enum Output {
+    Reply(Box<Reply>),
+    Ping,
+    /// What was held for a subscription comes after its reply.
+    Release(Rc<str>),
+    End(Disconnect),
+}
+
+/// What the transport is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Send a message.
+    Message(Vec<u8>),
+    /// End the connection.
+    End(Disconnect),
+}
+
+impl Session {
+    /// A session that waits for its `connect`. `seed` is from the operating system's randomness: its first 16 bytes become the
+    /// client's id, the others spread the pings.
+    pub fn new(
+        node: Arc<Node>,
+        local: Rc<Local>,
+        line: Weak<dyn Member>,
+        origin: Origin,
+        now: Instant,
+        seed: [u8; 24],
+    ) -> Self {
+        let [id @ .., a, b, c, d, e, f, g, h] = seed;
+        let pulse = Pulse::new(now, &node.rules().client, u64::from_ne_bytes([a, b, c, d, e, f, g, h]));
+        let state = State {
+            phase: Phase::Fresh,
+            who: Who::default(),
+            pulse,
+            rate: Rate::default(),
+            expire_at: 0,
+            expiry: None,
+            subscriptions: HashMap::new(),
+            releases: Vec::new(),
+            work: VecDeque::new(),
+            output: VecDeque::new(),
+        };
+        Self { node, local, line, origin, id: id::client_id(id).into(), state: RefCell::new(state) }
+    }
+
+    /// The id of the connection.
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// The user's id; empty for an anonymous one, and before `connect`.
+    pub fn user(&self) -> Arc<str> {
+        Arc::clone(&self.state.borrow().who.user)
+    }
+
+    /// The channels it is subscribed to.
+    pub fn channels(&self) -> Vec<Rc<str>> {
+        self.state.borrow().subscriptions.keys().cloned().collect()
+    }
+
+    /// Takes a message, to be worked on.
+    pub fn receive(&self, message: Bytes) {
+        self.node.metrics.bytes_in.add(message.len() as u64);
+        self.push_work(Work::Message(message));
+    }
+
+    /// Takes an order of the server.
+    pub fn order(&self, control: &Arc<Control>) {
+        self.push_work(Work::Order(Arc::clone(control)));
+    }
+
+    /// Something of a channel was missed.
+    pub fn lost(&self, channel: &str) {
+        self.push_work(Work::Lost(channel.into()));
+    }
+
+    fn push_work(&self, work: Work) {
+        let mut state = self.state.borrow_mut();
+        if state.phase != Phase::Ended {
+            state.work.push_back(work);
+        }
+    }
+
+    /// Whether there is something to work on.
+    pub fn has_work(&self) -> bool {
+        !self.state.borrow().work.is_empty()
+    }
+
+    /// Carries out what there is to do.
+    ///
+    /// # Cancel safety
+    /// When it is dropped, what it was about is undone or was never done, and the rest is lost: drop it only with the session.
+    pub async fn work(self: Rc<Self>, now: Instant) {
+        loop {
+            let work = self.state.borrow_mut().work.pop_front();
+            match work {
+                None => return,
+                Some(Work::Message(message)) => self.handle_message(now, &message).await,
+                Some(Work::Order(control)) => control::carry_out(&self, now, &control).await,
+                Some(Work::Lost(channel)) => end::lost(&self, &channel),
+                Some(Work::Refresh) => refresh::ask(&self, now).await,
+                Some(Work::SubRefresh(channel)) => refresh::ask_for_channel(&self, now, &channel).await,
+            }
+        }
+    }
+
+    /// The next moment at which [`handle_deadline`](Self::handle_deadline) has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        let state = self.state.borrow();
+        match (state.pulse.deadline(), state.expiry) {
+            (Some(pulse), Some(expiry)) => Some(pulse.min(expiry)),
+            (pulse, expiry) => pulse.or(expiry),
+        }
+    }
+
+    /// Does what is due at `now`. `is_read` says whether the transport reads from the client: it cannot be silent otherwise.
+    pub fn handle_deadline(&self, now: Instant, is_read: bool) {
+        let mut state = self.state.borrow_mut();
+        if state.phase == Phase::Ended {
+            return;
+        }
+        if !is_read {
+            state.pulse.excuse(now);
+        }
+        match state.pulse.handle_deadline(now) {
+            Ok(Due::Nothing) => {}
+            Ok(Due::Ping) => state.output.push_back(Output::Ping),
+            Err(disconnect) => {
+                drop(state);
+                return self.end(disconnect);
+            }
+        }
+        let is_due = state.expiry.is_some_and(|expiry| expiry <= now);
+        drop(state);
+        if is_due {
+            refresh::look(self, now);
+        }
+    }
+
+    /// Gives what is to be sent, in its order, to `say`: replies that follow each other in one message.
+    pub fn drain(&self, say: &mut dyn FnMut(Said)) {
+        let mut writer = Writer::new(self.origin.encoding);
+        loop {
+            let output = self.state.borrow_mut().output.pop_front();
+            match output {
+                Some(Output::Reply(reply)) => {
+                    writer.push(&reply);
+                    if writer.len() >= MESSAGE_BYTES {
+                        self.say(&mut writer, say);
+                    }
+                }
+                Some(Output::Ping) => writer.push(&Reply::default()),
+                Some(Output::Release(channel)) => {
+                    self.say(&mut writer, say);
+                    let state = self.state.borrow();
+                    if let Some(subscription) = state.subscriptions.get(&channel) {
+                        subscription.release();
+                    }
+                }
+                Some(Output::End(disconnect)) => {
+                    self.say(&mut writer, say);
+                    say(Said::End(disconnect));
+                }
+                None => break,
+            }
+        }
+        self.say(&mut writer, say);
+    }
+
+    fn say(&self, writer: &mut Writer, say: &mut dyn FnMut(Said)) {
+        if !writer.is_empty() {
+            let message = std::mem::replace(writer, Writer::new(self.origin.encoding)).into_message();
+            self.node.metrics.bytes_out.add(message.len() as u64);
+            say(Said::Message(message));
+        }
+    }
+
+    /// Ends the session, and says so to the client. Only the first end counts.
+    pub fn end(&self, disconnect: Disconnect) {
+        end::end(self, disconnect);
+    }
+
+    /// Whether it has ended.
+    pub fn is_ended(&self) -> bool {
+        self.state.borrow().phase == Phase::Ended
+    }
+
+    /// Who it is to the hooks.
+    fn asker(&self) -> Asker {
+        let state = self.state.borrow();
+        Asker {
+            client: Arc::clone(&self.id),
+            user: Arc::clone(&state.who.user),
+            transport: self.origin.transport,
+            encoding: self.origin.encoding,
+            meta: state.who.meta.clone(),
+            headers: Arc::clone(&self.origin.headers),
+            emulated_headers: Arc::clone(&state.who.emulated_headers),
+        }
+    }
+
+    fn reply(&self, reply: Reply) {
+        if let Some(error) = &reply.error {
+            self.node.metrics.errors.count(error.code.saturating_sub(100) as usize);
+        }
+        self.output(Output::Reply(Box::new(reply)));
+    }
+
+    fn output(&self, output: Output) {
+        self.state.borrow_mut().output.push_back(output);
+    }
+
+    async fn handle_message(self: &Rc<Self>, now: Instant, message: &[u8]) {
+        let (commands, is_good) = match self.origin.encoding.decode(message) {
+            Ok(commands) => (commands, true),
+            Err((before, _)) => (before, false),
+        };
+        for command in commands {
+            if self.is_ended() {
+                return;
+            }
+            let id = command.id;
+            match self.handle(now, command).await {
+                Ok(Some(reply)) => {
+                    self.reply(Reply { id, ..reply });
+                    subscribe::release(self);
+                }
+                Ok(None) => {}
+                Err(Refusal::Error(error)) => {
+                    self.reply(Reply { id, error: Some(error.into()), ..Reply::default() })
+                }
+                Err(Refusal::Disconnect(disconnect)) => self.end(disconnect),
+            }
+        }
+        if !is_good {
+            self.end(Disconnect::BAD_REQUEST);
+        }
+    }
+
+    /// Carries out one command. What it gives is the reply without its id.
+    async fn handle(self: &Rc<Self>, now: Instant, command: Command) -> Result<Option<Reply>, Refusal> {
+        let phase = self.state.borrow().phase;
+        let kind = kind_of(&command);
+        match (phase, &command.connect) {
+            (Phase::Ended, _) => return Ok(None),
+            (Phase::Fresh, Some(_)) | (Phase::Connected, None) => {}
+            _ => return Err(Disconnect::BAD_REQUEST.into()),
+        }
+        let Some(kind) = kind else {
+            // Neither an id nor a request: the answer to a ping.
+            if command.id != 0 {
+                return Err(Disconnect::BAD_REQUEST.into());
+            }
+            self.node.metrics.commands.count(12);
+            return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?);
+        };
+        // An answer could not be told from a push.
+        if command.id == 0 && command.send.is_none() {
+            return Err(Disconnect::BAD_REQUEST.into());
+        }
+        self.node.metrics.commands.count(kind);
+        let limit = self.node.rules().client.command_rate_limit;
+        if !self.state.borrow_mut().rate.allows(now, limit) {
+            return Err(ClientError::TOO_MANY_REQUESTS.into());
+        }
+        Ok(Some(match command {
+            Command { connect: Some(request), .. } => {
+                return Box::pin(connect::connect(self, now, *request)).await;
+            }
+            Command { subscribe: Some(request), .. } => {
+                return Box::pin(subscribe::subscribe(self, now, *request)).await.map(Some);
+            }
+            Command { unsubscribe: Some(request), .. } => end::unsubscribe(self, &request)?,
+            Command { publish: Some(request), .. } => publish::publish(self, request).await?,
+            Command { presence: Some(request), .. } => query::presence(self, &request).await?,
+            Command { presence_stats: Some(request), .. } => query::presence_stats(self, &request).await?,
+            Command { history: Some(request), .. } => query::history(self, request).await?,
+            Command { ping: Some(_), .. } => Reply { ping: Some(Empty {}), ..Reply::default() },
+            Command { send: Some(request), .. } => return query::send(self, request).map(|()| None),
+            Command { rpc: Some(request), .. } => Box::pin(query::rpc(self, request)).await?,
+            Command { refresh: Some(request), .. } => Box::pin(refresh::refresh(self, now, request)).await?,
+            Command { sub_refresh: Some(request), .. } => {
+                Box::pin(refresh::sub_refresh(self, now, request)).await?
+            }
+            Command { .. } => return Err(Disconnect::BAD_REQUEST.into()),
+        }))
+    }
+}
+
+/// Which of [`COMMANDS`](crate::metrics::COMMANDS) it is; the first request counts.
+fn kind_of(command: &Command) -> Option<usize> {
+    let requests = [
+        command.connect.is_some(),
+        command.subscribe.is_some(),
+        command.unsubscribe.is_some(),
+        command.publish.is_some(),
+        command.presence.is_some(),
+        command.presence_stats.is_some(),
+        command.history.is_some(),
+        command.ping.is_some(),
+        command.send.is_some(),
+        command.rpc.is_some(),
+        command.refresh.is_some(),
+        command.sub_refresh.is_some(),
+    ];
+    requests.iter().position(|is_there| *is_there)
+}
+
+/// A command for a channel must name one.
+fn named(channel: &str) -> Result<(), Refusal> {
+    if channel.is_empty() { Err(Disconnect::BAD_REQUEST.into()) } else { Ok(()) }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id).finish_non_exhaustive()
+    }
+}

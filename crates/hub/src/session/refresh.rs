@@ -1,0 +1,257 @@
+//! How long a connection and its subscriptions last, and who prolongs them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::connect::{LONGEST, refused_token, seconds};
+use super::{Phase, Session, Work, end, named, subscribe};
+use crate::auth::TokenError;
+use crate::backend::{RefreshAnswer, SubRefreshAsk};
+use crate::protocol::{
+    ClientError, ClientInfo, Disconnect, RefreshRequest, RefreshResult, Refusal, Reply, SubRefreshRequest,
+    SubRefreshResult, Unsubscribed,
+};
+
+/// `refresh`: the client shows a newer token.
+pub(super) async fn refresh(
+    session: &Rc<Session>,
+    now: Instant,
+    request: RefreshRequest,
+) -> Result<Reply, Refusal> {
+    let node = &session.node;
+    let rules = node.rules();
+    // Where the backend prolongs connections, clients have nothing to say.
+    if request.token.is_empty() || rules.client.refresh_proxy_enabled {
+        return Err(Disconnect::BAD_REQUEST.into());
+    }
+    let checked =
+        node.keys().connect.connect(&request.token, rules.client.insecure_skip_token_signature_verify);
+    let token = checked.await.map_err(|error| match error {
+        TokenError::Expired => Disconnect::EXPIRED.into(),
+        error => refused_token(session, &error),
+    })?;
+    let is_revoked = node.revocations.is_revoked(&token.user, &token.id, token.issued_at);
+    if *token.user != *session.user() || is_revoked {
+        return Err(Disconnect::INVALID_TOKEN.into());
+    }
+    let is_changed = {
+        let state = session.state.borrow();
+        let gone = |(name, subscription): (&Rc<str>, &super::Subscription)| {
+            subscription.is_of_token && !token.subs.contains_key(&**name)
+        };
+        token.subs.keys().any(|name| !state.subscriptions.contains_key(name.as_str()))
+            || state.subscriptions.iter().any(gone)
+    };
+    if is_changed {
+        // It connects again with the new token, and gets the channels of that.
+        return Err(Disconnect::INSUFFICIENT_STATE.into());
+    }
+    let ttl = prolong(session, now, token.expire_at, &token.info, &token.meta)?;
+    let mut state = session.state.borrow_mut();
+    state.who.token = super::Token { id: token.id.into(), issued_at: token.issued_at };
+    drop(state);
+    let result =
+        RefreshResult { expires: ttl.is_some(), ttl: ttl.unwrap_or_default(), ..RefreshResult::default() };
+    Ok(Reply { refresh: Some(result), ..Reply::default() })
+}
+
+/// The connection lasts until `expire_at`, 0 being for ever. What it gives is the time left, where there is an end.
+///
+/// # Errors
+/// When that is over.
+pub(super) fn prolong(
+    session: &Rc<Session>,
+    now: Instant,
+    expire_at: u64,
+    info: &Bytes,
+    meta: &Bytes,
+) -> Result<Option<u32>, ClientError> {
+    let unix = session.node.clock.unix();
+    let expire_at = expire_at.min(unix + LONGEST);
+    if expire_at > 0 && expire_at <= unix {
+        return Err(ClientError::EXPIRED);
+    }
+    {
+        let mut state = session.state.borrow_mut();
+        state.expire_at = expire_at;
+        if !info.is_empty() {
+            let shown = ClientInfo { conn_info: info.clone(), ..ClientInfo::clone(&state.who.info) };
+            state.who.info = Arc::new(shown);
+        }
+        if !meta.is_empty() {
+            state.who.meta = meta.clone();
+        }
+    }
+    schedule(session, now);
+    Ok((expire_at > 0).then(|| seconds(expire_at - unix)))
+}
+
+/// `sub_refresh`: the client shows a newer token for a channel.
+pub(super) async fn sub_refresh(
+    session: &Rc<Session>,
+    now: Instant,
+    request: SubRefreshRequest,
+) -> Result<Reply, Refusal> {
+    named(&request.channel)?;
+    let node = &session.node;
+    let is_client_refreshed = {
+        let state = session.state.borrow();
+        let subscription = state.subscriptions.get(request.channel.as_str());
+        subscription.ok_or(ClientError::PERMISSION_DENIED)?.is_client_refreshed
+    };
+    if !is_client_refreshed {
+        return Err(Disconnect::BAD_REQUEST.into());
+    }
+    if request.token.is_empty() {
+        return Err(ClientError::BAD_REQUEST.into());
+    }
+    let rules = node.rules();
+    let checked =
+        node.keys().subscribe.subscribe(&request.token, rules.client.insecure_skip_token_signature_verify);
+    let token = checked.await.map_err(|error| match error {
+        TokenError::Expired => ClientError::EXPIRED.into(),
+        error => refused_token(session, &error),
+    })?;
+    subscribe::check_token(session, &rules, &request.channel, &token)?;
+    let ttl = prolong_channel(session, now, &request.channel, token.grant.expire_at, &token.grant.info)?;
+    let result = SubRefreshResult { expires: ttl.is_some(), ttl: ttl.unwrap_or_default() };
+    Ok(Reply { sub_refresh: Some(result), ..Reply::default() })
+}
+
+fn prolong_channel(
+    session: &Rc<Session>,
+    now: Instant,
+    channel: &str,
+    expire_at: u64,
+    info: &Bytes,
+) -> Result<Option<u32>, ClientError> {
+    let unix = session.node.clock.unix();
+    let expire_at = expire_at.min(unix + LONGEST);
+    if expire_at > 0 && expire_at <= unix {
+        return Err(ClientError::EXPIRED);
+    }
+    {
+        let mut state = session.state.borrow_mut();
+        let subscription = state.subscriptions.get_mut(channel).ok_or(ClientError::PERMISSION_DENIED)?;
+        subscription.expire_at = expire_at;
+        if !info.is_empty() {
+            let shown = ClientInfo { chan_info: info.clone(), ..ClientInfo::clone(&subscription.info) };
+            subscription.info = Arc::new(shown);
+        }
+    }
+    schedule(session, now);
+    Ok((expire_at > 0).then(|| seconds(expire_at - unix)))
+}
+
+/// Sets the time to look at what has expired next.
+pub(super) fn schedule(session: &Session, now: Instant) {
+    let rules = session.node.rules();
+    let unix_ms = session.node.clock.unix_ms();
+    let mut state = session.state.borrow_mut();
+    let connection_delay = match rules.client.refresh_proxy_enabled {
+        true => 0,
+        false => rules.client.expired_close_delay.as_ms(),
+    };
+    let sub_delay = rules.client.expired_sub_close_delay.as_ms();
+    let connection = (state.expire_at > 0).then_some(state.expire_at * 1000 + connection_delay);
+    let subscriptions = state.subscriptions.values().filter(|subscription| subscription.expire_at > 0);
+    let subscriptions = subscriptions.map(|subscription| {
+        let delay = if is_backend_refreshed(subscription) { 0 } else { sub_delay };
+        subscription.expire_at * 1000 + delay
+    });
+    let next = connection.into_iter().chain(subscriptions).min();
+    state.expiry = next.map(|at| now + Duration::from_millis(at.saturating_sub(unix_ms)));
+}
+
+fn is_backend_refreshed(subscription: &super::Subscription) -> bool {
+    !subscription.is_client_refreshed && !subscription.is_server_side
+}
+
+/// Looks at what has expired: what the backend prolongs is asked about, the rest ends.
+pub(super) fn look(session: &Session, now: Instant) {
+    let rules = session.node.rules();
+    let unix_ms = session.node.clock.unix_ms();
+    let is_over = |expire_at: u64, delay: u64| expire_at > 0 && expire_at * 1000 + delay <= unix_ms;
+    let mut asks = Vec::new();
+    let mut ends = Vec::new();
+    {
+        let state = session.state.borrow();
+        if state.phase != Phase::Connected {
+            return;
+        }
+        if rules.client.refresh_proxy_enabled {
+            if is_over(state.expire_at, 0) {
+                asks.push(Work::Refresh);
+            }
+        } else if is_over(state.expire_at, rules.client.expired_close_delay.as_ms()) {
+            drop(state);
+            return session.end(Disconnect::EXPIRED);
+        }
+        let sub_delay = rules.client.expired_sub_close_delay.as_ms();
+        for (name, subscription) in &state.subscriptions {
+            if is_backend_refreshed(subscription) {
+                if is_over(subscription.expire_at, 0) {
+                    asks.push(Work::SubRefresh(Rc::clone(name)));
+                }
+            } else if is_over(subscription.expire_at, sub_delay) {
+                ends.push((Rc::clone(name), subscription.is_server_side));
+            }
+        }
+    }
+    if ends.iter().any(|(_, is_server_side)| *is_server_side) {
+        return session.end(Disconnect::SUBSCRIPTION_EXPIRED);
+    }
+    for (name, _) in ends {
+        end::unsubscribe_by_server(session, &name, &Unsubscribed::EXPIRED);
+    }
+    if asks.is_empty() {
+        schedule(session, now);
+    } else {
+        // Whoever has been asked sets the next time.
+        let mut state = session.state.borrow_mut();
+        state.expiry = None;
+        state.work.extend(asks);
+    }
+}
+
+/// Asks the backend whether the connection goes on.
+pub(super) async fn ask(session: &Rc<Session>, now: Instant) {
+    let answer = session.node.backend.refresh(session.asker()).await;
+    let outcome = match answer {
+        Ok(RefreshAnswer::Expired) => Err(Disconnect::EXPIRED),
+        Ok(RefreshAnswer::Goes { expire_at, info, meta }) => {
+            prolong(session, now, expire_at, &info, &meta).map_err(|_| Disconnect::EXPIRED)
+        }
+        Err(Refusal::Disconnect(disconnect)) => Err(disconnect),
+        // Centrifugo ends the connection as well: the client comes back, and the backend is asked again.
+        Err(Refusal::Error(_)) => Err(Disconnect::SERVER_ERROR),
+    };
+    if let Err(disconnect) = outcome {
+        session.end(disconnect);
+    }
+}
+
+/// Asks the backend whether a subscription goes on.
+pub(super) async fn ask_for_channel(session: &Rc<Session>, now: Instant, channel: &str) {
+    let rules = session.node.rules();
+    let proxy = match rules.channel(channel) {
+        Ok(channel) => channel.rules.options.sub_refresh_proxy_name.as_str().into(),
+        Err(_) => return end::unsubscribe_by_server(session, channel, &Unsubscribed::EXPIRED),
+    };
+    let ask = SubRefreshAsk { proxy, asker: session.asker(), channel: channel.to_owned() };
+    let answer = session.node.backend.sub_refresh(ask).await;
+    let goes = match answer {
+        Ok(RefreshAnswer::Goes { expire_at, info, .. }) => {
+            prolong_channel(session, now, channel, expire_at, &info).is_ok()
+        }
+        Ok(RefreshAnswer::Expired) | Err(Refusal::Error(_)) => false,
+        Err(Refusal::Disconnect(disconnect)) => return session.end(disconnect),
+    };
+    if !goes {
+        end::unsubscribe_by_server(session, channel, &Unsubscribed::EXPIRED);
+        schedule(session, now);
+    }
+}

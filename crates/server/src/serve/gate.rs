@@ -1,0 +1,137 @@
+//! How many connections come in: in all, and from one address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Addresses that are remembered at most. Beyond that the oldest knowledge is dropped, in favour of those who come.
+const ADDRESSES: usize = 100_000;
+
+/// Counts connections.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    open: AtomicUsize,
+    rates: Mutex<Rates>,
+}
+
+/// For each address, when it would have used up what it had, had it kept to the rate.
+#[derive(Debug, Default)]
+struct Rates {
+    due: HashMap<IpAddr, Instant>,
+    swept: Option<Instant>,
+}
+
+/// Why a connection is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// There are as many as there may be.
+    InAll,
+    /// The address opens them too fast.
+    FromAddress,
+}
+
+/// One connection that is open, for as long as this is held.
+#[derive(Debug)]
+pub(crate) struct Pass(Arc<Gate>);
+
+impl Gate {
+    /// Lets a connection in, within `limit` in all and `rate` a second from its address, of which a second's worth may come at once.
+    /// 0 is no limit.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        now: Instant,
+        limit: usize,
+        rate: u32,
+    ) -> Result<Pass, Full> {
+        if rate > 0 && !self.rates.lock().unwrap_or_else(PoisonError::into_inner).allow(address, now, rate) {
+            return Err(Full::FromAddress);
+        }
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let pass = Pass(Arc::clone(self));
+        if limit > 0 && before >= limit { Err(Full::InAll) } else { Ok(pass) }
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+impl Rates {
+    fn allow(&mut self, address: IpAddr, now: Instant, rate: u32) -> bool {
+        // One who has rested for a second has everything again: it need not be remembered.
+        if self.swept.is_none_or(|swept| swept + SECOND <= now) || self.due.len() >= ADDRESSES {
+            self.due.retain(|_, due| *due > now);
+            self.swept = Some(now);
+        }
+        if self.due.len() >= ADDRESSES {
+            self.due.clear();
+        }
+        let due = self.due.entry(subnet(address)).or_insert(now);
+        let next = (*due).max(now) + SECOND / rate;
+        let is_allowed = next <= now + SECOND;
+        if is_allowed {
+            *due = next;
+        }
+        is_allowed
+    }
+}
+
+/// Whoever has an IPv6 address has a whole /64 of them (RFC 6177 §2).
+fn subnet(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 => v4,
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn so_many_are_open_at_once() {
+        let (gate, now) = (Arc::new(Gate::default()), Instant::now());
+        let passes: Vec<_> = (0..3).map(|_| gate.enter(address("::1"), now, 3, 0).unwrap()).collect();
+        assert_eq!(gate.enter(address("::1"), now, 3, 0).unwrap_err(), Full::InAll);
+        assert_eq!(gate.open(), 3);
+        drop(passes);
+        assert_eq!(gate.open(), 0);
+        assert!(gate.enter(address("::1"), now, 3, 0).is_ok());
+    }
+
+    #[test]
+    fn each_address_has_its_rate() {
+        let (gate, start) = (Arc::new(Gate::default()), Instant::now());
+        let come =
+            |from: &str, ms: u64| gate.enter(address(from), start + Duration::from_millis(ms), 0, 2).is_ok();
+        assert_eq!([come("10.0.0.1", 0), come("10.0.0.1", 0), come("10.0.0.1", 0)], [true, true, false]);
+        assert!(come("10.0.0.2", 0));
+        assert!(!come("::ffff:10.0.0.1", 0), "the same address, written otherwise");
+        assert_eq!([come("10.0.0.1", 500), come("10.0.0.1", 500)], [true, false]);
+        assert_eq!(
+            [come("2001:db8::1", 0), come("2001:db8::2", 0), come("2001:db8::3", 0)],
+            [true, true, false]
+        );
+        assert!(come("2001:db8:0:1::3", 0));
+        assert_eq!(
+            [come("10.0.0.1", 5000), come("10.0.0.1", 5000), come("10.0.0.1", 5000)],
+            [true, true, false]
+        );
+    }
+}
