@@ -174,7 +174,6 @@ fn the_key_comes_from_the_flag_the_environment_or_the_file() {
     for (arguments, variable, expected) in [
         (&["--key", "flag", "--config", file][..], Some("variable"), Some("flag")),
         (&["--config", file], Some("variable"), Some("variable")),
-        (&["--config", file], Some(""), Some("from the file")),
         (&["--config", file], None, Some("from the file")),
         (&[], None, None),
     ] {

@@ -131,11 +131,11 @@ pub(crate) struct TokenArgs {
     /// The connection that may subscribe with the token; any of the user's where it is not given.
     #[arg(long, value_name = "ID", requires = "channels")]
     pub(crate) client: Option<String>,
-    /// Configuration file to take the key from, where it is not given otherwise.
+    /// Configuration file of the server. The environment's settings (`ANTIPHON_CLIENT__TOKEN__HMAC_SECRET_KEY`) lie over it.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Secret to sign with (HMAC).
-    #[arg(long, env = "ANTIPHON_CLIENT__TOKEN__HMAC_SECRET_KEY", hide_env_values = true)]
+    /// Secret to sign with (HMAC), in place of the configured one.
+    #[arg(long)]
     pub(crate) secret: Option<String>,
 }
 

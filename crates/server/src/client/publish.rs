@@ -8,15 +8,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::api::Api;
 use super::dial::connector;
-use super::{block_on, input, settings};
+use super::settings::settings;
+use super::{block_on, input};
 use crate::cli::PubArgs;
-
-/// `[http_api]` of a configuration file, as far as it is needed here.
-#[derive(Default, Deserialize)]
-struct HttpApi {
-    #[serde(default)]
-    key: String,
-}
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -62,7 +56,7 @@ impl<'a> Publisher<'a> {
     fn new(args: &'a PubArgs) -> Result<Self, String> {
         let mut key = args.key.clone().filter(|key| !key.is_empty());
         if let (None, Some(file)) = (&key, &args.config) {
-            key = Some(settings::table::<HttpApi>(file, &["http_api"])?.key);
+            key = Some(settings(Some(file))?.http_api.key);
         }
         let api = Api::new(connector(&args.way)?, &args.url, key.as_deref())?;
         Ok(Self { args, tags: args.tags.iter().cloned().collect(), api })

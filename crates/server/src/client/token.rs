@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use antiphon_hub::auth::TokenOptions;
+use antiphon_hub::auth::{self, TokenOptions};
 use serde_json::{Value, json};
 
-use super::settings;
+use super::settings::settings;
 use crate::cli::TokenArgs;
 
 /// The token that the command line asks for, on a line.
@@ -13,27 +13,29 @@ use crate::cli::TokenArgs;
 /// # Errors
 /// When there is no key to sign with, or the info is no JSON.
 pub(crate) fn run(args: &TokenArgs) -> Result<String, String> {
-    let mut options = match &args.config {
-        Some(file) => settings::table(file, &["client", "token"])?,
-        None => TokenOptions::default(),
+    let config = settings(args.config.as_deref())?;
+    // Where subscriptions have no keys of their own, they have those of connections.
+    let (section, options) = if !args.channels.is_empty() && config.client.subscription_token.enabled {
+        ("client.subscription_token", config.subscription_token())
+    } else {
+        ("client.token", &config.client.token)
     };
-    if let Some(secret) = args.secret.as_ref().filter(|secret| !secret.is_empty()) {
+    let mut options = options.clone();
+    if let Some(secret) = &args.secret {
         options.hmac_secret_key.clone_from(secret);
     }
     if options.hmac_secret_key.is_empty() {
-        let why = "there is no key to sign with: client.token.hmac_secret_key is not set; name one with --secret, --config \
-                   or ANTIPHON_CLIENT__TOKEN__HMAC_SECRET_KEY";
-        return Err(why.to_owned());
+        return Err(format!(
+            "there is no key to sign with: {section}.hmac_secret_key is not set; name a file that sets it with --config, or \
+             the key with --secret or ANTIPHON_{}__HMAC_SECRET_KEY",
+            section.replace('.', "__").to_ascii_uppercase()
+        ));
     }
     let now =
         SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| "the clock stands before 1970")?.as_secs();
     let claims = claims(args, &options, now)?;
-    Ok(sign(&options, &claims)? + "\n")
-}
-
-// Stands in for `antiphon_hub::auth::sign` until that is there.
-fn sign(_: &TokenOptions, _: &Value) -> Result<String, String> {
-    Err("tokens cannot be signed yet".into())
+    let token = auth::sign(&options, &claims).map_err(|e| format!("{section}: {e}"))?;
+    Ok(token + "\n")
 }
 
 /// What the token says: that of a connection, or, with channels, that of subscriptions.
