@@ -196,6 +196,37 @@ fn the_past_comes_first() {
 }
 
 #[test]
+fn the_past_of_the_real_server_is_printed() {
+    let server = Server::start();
+    let url = format!("ws://127.0.0.1:{}/connection/websocket", server.port);
+    let mut speaker = server.open("/raw/a");
+    for n in 1..=5 {
+        speaker.say(&n.to_string());
+        assert_eq!(speaker.hear(), n.to_string());
+    }
+    let epoch = |line: &str| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["epoch"].as_str().unwrap().to_owned()
+    };
+    let (_, first, _) = subscribe(&["a", "--since", "0", "--once"], &url);
+    let epoch = epoch(&first);
+    for (arguments, expected) in [
+        (&["--history", "2", "--count", "2"][..], &[4, 5][..]),
+        (&["--history", "9", "--count", "5"], &[1, 2, 3, 4, 5]),
+        (&["--since", "3", "--count", "2"], &[4, 5]),
+        (&["--since", "2", "--epoch", &epoch, "--count", "3"], &[3, 4, 5]),
+    ] {
+        let (status, said, told) = subscribe(&[&["a"], arguments].concat(), &url);
+        assert_eq!((status, &*told), (Some(0), ""), "{arguments:?}");
+        let data: Vec<_> = said
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .map(|line| (line["offset"].as_u64().unwrap(), line["data"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(data, expected.iter().map(|n| (*n, *n)).collect::<Vec<(u64, u64)>>(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn what_cannot_go_on_is_the_status() {
     let server = Server::start();
     let real = |path: &str| format!("ws://127.0.0.1:{}{path}", server.port);
