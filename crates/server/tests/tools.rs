@@ -77,12 +77,12 @@ fn what_goes_wrong_is_told_and_is_the_status() {
     };
     for (arguments, url, input, says) in [
         (&[][..], url(&server, "/nope"), &b""[..], "404"),
-        (&["--once"], url(&server, "/connection/websocket"), b"junk\n", "3501"),
+        (&[], url(&server, "/connection/websocket"), b"junk\n", "3501"),
         (&[], url(&server, "/echo"), b"\xff\n", "--binary"),
         (&["-H", "no colon"], url(&server, "/echo"), b"", "colon"),
         (&["-H", "Host: other"], url(&server, "/echo"), b"", "Host"),
         (&["-H", "Origin: http://evil.example"], url(&server, "/echo"), b"", "403"),
-        (&["--subprotocol", "chat"], url(&server, "/connection/websocket"), b"", "400"),
+        (&["--subprotocol", "mqtt"], url(&server, "/connection/websocket"), b"", "400"),
         (&[], "http://127.0.0.1/".into(), b"", "ws://"),
         (&[], closed_port.clone(), b"", "refused"),
         (&[], closed_port.replace("ws:", "wss:"), b"", "refused"),
