@@ -64,29 +64,23 @@ impl Local {
         let found = channels.get_key_value(channel).map(|(name, _)| Rc::clone(name));
         let name = found.unwrap_or_else(|| channel.into());
         let places = channels.entry(Rc::clone(&name)).or_insert_with(|| Places::with_capacity(1));
-        let is_first = places.is_empty();
         let key = places.insert(place);
         drop(channels);
-        if is_first {
-            self.hub.watch(channel, self.worker);
-        }
+        self.hub.watch(channel, self.worker);
         Membership { local: Rc::clone(self), channel: name, key }
     }
 
     fn leave(&self, channel: &str, key: usize) {
         let mut channels = self.channels.borrow_mut();
         let Some(places) = channels.get_mut(channel) else { return };
-        let place = places.try_remove(key);
-        let is_last = places.is_empty();
-        if is_last {
+        let Some(place) = places.try_remove(key) else { return };
+        if places.is_empty() {
             channels.remove(channel);
         }
         drop(channels);
         // What the member holds may end other memberships.
         drop(place);
-        if is_last {
-            self.hub.unwatch(channel, self.worker);
-        }
+        self.hub.unwatch(channel, self.worker);
     }
 
     /// Adds a client that has connected, so that orders reach it.
