@@ -20,7 +20,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use support::{antiphon, run};
+use support::{Server, antiphon, run};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -242,4 +242,39 @@ fn https_wants_a_certificate_that_is_trusted() {
     assert_eq!(status, Some(1));
     assert!(told.contains("root certificate"), "{told}");
     fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn the_real_server_takes_what_is_published() {
+    let server = Server::start();
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let (status, said, told) = publish(&["news", "--tag", "k=v"], &url, b"1\n\"two\"\nthree\n");
+    assert_eq!((status, &*told), (Some(0), ""));
+    let places: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(places.iter().map(|place| place["offset"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(places.iter().all(|place| place["epoch"].as_str() > Some("")), "{said}");
+
+    let socket = format!("ws://127.0.0.1:{}/connection/websocket", server.port);
+    let arguments = ["sub", "news", "--history", "9", "--count", "3", "--url", &socket];
+    let (status, said, _) = run(antiphon().args(arguments), b"");
+    assert_eq!(status, Some(0));
+    let came: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let data: Vec<_> = came.iter().map(|line| line["data"].clone()).collect();
+    assert_eq!(data, [Value::from(1), "two".into(), "three".into()]);
+    assert!(came.iter().all(|line| line["tags"]["k"] == "v"), "{said}");
+
+    // Once under one key, and out of the history where that is wanted.
+    for (arguments, expected) in [
+        (&["other", "1", "--idempotency-key", "a"][..], 1),
+        (&["other", "1", "--idempotency-key", "a"], 1),
+        (&["other", "1", "--idempotency-key", "b"], 2),
+        (&["other", "1", "--skip-history"], 0),
+        (&["other", "1"], 3),
+    ] {
+        let (_, said, told) = publish(arguments, &url, b"");
+        let place: Value = serde_json::from_str(&said).expect(&told);
+        assert_eq!(place["offset"], expected, "{arguments:?}");
+    }
+    let (status, _, told) = publish(&["", "1"], &url, b"");
+    assert_eq!((status, told.contains("error 107")), (Some(1), true), "{told}");
 }
