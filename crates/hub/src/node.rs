@@ -1,11 +1,13 @@
 //! What all sessions of a process share.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::api::Api;
 use crate::auth::{Revocations, Verifier};
 use crate::backend::{Backend, Events};
 use crate::census::Census;
@@ -70,7 +72,28 @@ pub struct Node {
     pub(crate) census: Census,
     pub(crate) revocations: Revocations,
     pub(crate) version: &'static str,
+    pub(crate) identity: Identity,
     detach: Detach,
+}
+
+/// Which node it is.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// Another one each time that a process starts.
+    pub(crate) uid: String,
+    /// For people.
+    pub(crate) name: String,
+    /// When it was made, in seconds since 1970.
+    pub(crate) started: u64,
+}
+
+impl Identity {
+    fn new(clock: &dyn Clock) -> Self {
+        // Nothing secret: two hashers with keys of their own tell nodes apart.
+        let half = || RandomState::new().hash_one(clock.unix_ms());
+        let uid = format!("{:016x}{:016x}", half(), half());
+        Self { name: uid.clone(), uid, started: clock.unix() }
+    }
 }
 
 impl Node {
@@ -88,10 +111,18 @@ impl Node {
             metrics: Arc::default(),
             census: Census::default(),
             revocations: Revocations::new(REVOCATIONS, Arc::clone(&parts.clock)),
+            identity: Identity::new(&*parts.clock),
             clock: parts.clock,
             version: parts.version,
             detach: parts.detach,
         }
+    }
+
+    /// The node with a name for people. Without one, its id is its name.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.identity.name);
+        self
     }
 
     /// What clients may do now.
@@ -133,6 +164,11 @@ impl Node {
     pub fn tick(&self) {
         self.engine.tick();
         self.revocations.tick();
+    }
+
+    /// What the application may do, however it asks.
+    pub fn api(&self) -> Api<'_> {
+        Api::new(self)
     }
 
     /// Publishes. The caller's worker delivers what is for its own members when its turn ends.

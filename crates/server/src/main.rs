@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use cli::{BenchCommand, Cli, Command, ConfigCommand};
+use cli::{Cli, Command, ConfigCommand};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -37,8 +37,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), String> {
     match command {
         Command::Serve(args) => serve::run(args),
-        Command::Connect(args) => client::run(&args),
-        Command::Bench(BenchCommand::Echo(args)) => print(bench::echo(&args)?.as_bytes()),
+        Command::Connect(args) => client::connect(&args),
+        Command::Pub(args) => client::publish(&args),
+        Command::Sub(args) => client::subscribe(&args),
+        Command::Token(args) => client::token(&args).and_then(|token| print(token.as_bytes())),
+        Command::Bench(command) => bench::run(&command),
         Command::Config(ConfigCommand::Default) => print(config::default_toml()?.as_bytes()),
         Command::Config(ConfigCommand::Schema) => print(format!("{:#}\n", config::json_schema()).as_bytes()),
         Command::Config(ConfigCommand::Check { file }) => {

@@ -64,29 +64,23 @@ impl Local {
         let found = channels.get_key_value(channel).map(|(name, _)| Rc::clone(name));
         let name = found.unwrap_or_else(|| channel.into());
         let places = channels.entry(Rc::clone(&name)).or_insert_with(|| Places::with_capacity(1));
-        let is_first = places.is_empty();
         let key = places.insert(place);
         drop(channels);
-        if is_first {
-            self.hub.watch(channel, self.worker);
-        }
+        self.hub.watch(channel, self.worker);
         Membership { local: Rc::clone(self), channel: name, key }
     }
 
     fn leave(&self, channel: &str, key: usize) {
         let mut channels = self.channels.borrow_mut();
         let Some(places) = channels.get_mut(channel) else { return };
-        let place = places.try_remove(key);
-        let is_last = places.is_empty();
-        if is_last {
+        let Some(place) = places.try_remove(key) else { return };
+        if places.is_empty() {
             channels.remove(channel);
         }
         drop(channels);
         // What the member holds may end other memberships.
         drop(place);
-        if is_last {
-            self.hub.unwatch(channel, self.worker);
-        }
+        self.hub.unwatch(channel, self.worker);
     }
 
     /// Adds a client that has connected, so that orders reach it.
@@ -99,46 +93,61 @@ impl Local {
         self.clients.remove(id);
     }
 
-    /// Delivers all that waits for this worker: first every frame to every member, then one flush for each of them.
+    /// Delivers all that waits for this worker: every frame to every member, and one flush for each of them.
     pub fn deliver(&self) {
         // A delivery under way takes what comes meanwhile with its next turn.
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
         let Scratch { mail, queued, lost } = &mut *scratch;
         self.hub.take(self.worker, mail);
-        if mail.is_empty() {
-            return;
-        }
-        let mut deliveries = 0;
-        for mail in mail.drain(..) {
-            let post = match mail {
-                Mail::Post(post) => post,
-                Mail::Control(control) => {
-                    self.clients.order(&control);
-                    continue;
-                }
-            };
-            let channels = self.channels.borrow();
-            let Some((name, places)) = channels.get_key_value(&*post.channel) else { continue };
-            for (_, place) in places {
-                match place.take(&post) {
-                    Taken::Nothing => {}
-                    Taken::Frame(form) => {
-                        deliveries += 1;
-                        if place.member.queue(post.frame(form)) {
-                            queued.push(Rc::clone(&place.member));
-                        }
-                    }
-                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
-                }
+        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand.
+        let is_one_channel = mail.chunk_by(Mail::is_of_one_channel).count() == 1;
+        for run in mail.chunk_by(Mail::is_of_one_channel) {
+            match run {
+                [Mail::Control(control)] => self.clients.order(control),
+                posts => self.fan_out(posts, is_one_channel, queued, lost),
             }
         }
-        self.metrics.deliveries.add(deliveries);
+        mail.clear();
         for member in queued.drain(..) {
             member.flush();
         }
         for (member, channel) in lost.drain(..) {
             member.lost(&channel);
         }
+    }
+
+    /// Delivers posts of one channel to its members.
+    fn fan_out(
+        &self,
+        posts: &[Mail],
+        flushes: bool,
+        queued: &mut Vec<Rc<dyn Member>>,
+        lost: &mut Vec<(Rc<dyn Member>, Rc<str>)>,
+    ) {
+        let posts = || posts.iter().filter_map(Mail::post);
+        let Some(first) = posts().next() else { return };
+        let channels = self.channels.borrow();
+        let Some((name, places)) = channels.get_key_value(&*first.channel) else { return };
+        let mut deliveries = 0;
+        for (_, place) in places {
+            let mut has_more = false;
+            for post in posts() {
+                match place.take(post) {
+                    Taken::Nothing => {}
+                    Taken::Frame(form) => {
+                        deliveries += 1;
+                        has_more |= place.member.queue(post.frame(form));
+                    }
+                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
+                }
+            }
+            match (has_more, flushes) {
+                (true, true) => place.member.flush(),
+                (true, false) => queued.push(Rc::clone(&place.member)),
+                (false, _) => {}
+            }
+        }
+        self.metrics.deliveries.add(deliveries);
     }
 }
 

@@ -112,6 +112,10 @@ async fn api_answer(
     if parts.method != Method::POST {
         return not_allowed(&parts.method, "POST");
     }
+    // Who may not call it need not be listened to.
+    if let Err(refusal) = settings.access.check(parts) {
+        return closing((refusal.into_response(), None), !body.is_end_stream()).0;
+    }
     let body = match Limited::new(body, BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => {

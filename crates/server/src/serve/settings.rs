@@ -73,7 +73,7 @@ impl Settings {
             raw: Arc::new(raw),
             client: Arc::new(client),
             forwarded_headers: assembly::forwarded_headers(&config),
-            access: Access,
+            access: Access::new(&config.http_api.key, config.http_api.insecure),
             config,
         })
     }
