@@ -57,7 +57,9 @@ fn a_page_begins_where_the_client_says() {
         let reply = answer(&world, HistoryRequest { limit: 2, since, reverse, ..HistoryRequest::default() });
         let said = match reply.error {
             Some(error) => Err(error.code),
-            None => Ok(reply.history.unwrap().publications.iter().map(|publication| publication.offset).collect()),
+            None => {
+                Ok(reply.history.unwrap().publications.iter().map(|publication| publication.offset).collect())
+            }
         };
         assert_eq!(said, expected, "{offset} of {epoch:?}, reverse: {reverse}");
     }
