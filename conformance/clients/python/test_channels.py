@@ -120,7 +120,7 @@ class Publishing(Case):
         self.assertEqual([self.unpack(answer.data) for answer in answers], list(range(50)))
         refused = {"backend": {"reply": {"error": {"code": 1400, "message": "wrong é"}}}}
         self.assertEqual((await self.assert_refused(client.rpc("x", self.pack(refused)), 1400)).message, "wrong é")
-        for backend in ({"status": 500}, {"delay": 2000}):
+        for backend in ({"status": 500}, {"delay": 4000}):
             error = await self.assert_refused(client.rpc("x", self.pack({"backend": backend})), 100)
             self.assertTrue(error.temporary)
         await self.assert_refused(client.rpc("nowhere:x", self.pack(1)), 104)

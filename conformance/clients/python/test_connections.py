@@ -124,8 +124,8 @@ class Lasting(Case):
     async def test_pings_are_answered(self):
         client, event = await self.connected("ann", server="brisk")
         sub, _ = await self.subscribed(client, self.channel("chat"))
-        for _ in range(8):
-            await asyncio.sleep(0.4)
+        for _ in range(12):
+            await asyncio.sleep(0.45)
             self.assertIn(event.client, (await sub.presence()).clients)
         self.assertEqual([event.code for event in client.heard.connecting.rest()], [0])
 

@@ -14,7 +14,7 @@ from centrifuge import Client, ClientEventHandler, ReplyError, SubscriptionEvent
 
 SECRET = b"secret of the clients' tests"
 # How long anything may take, in seconds. Nothing that works takes as long.
-PATIENCE = 15
+PATIENCE = 25
 
 
 def signed(claims, secret=SECRET):
