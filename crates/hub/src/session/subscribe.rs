@@ -217,10 +217,9 @@ async fn establish(
         delta: result.delta,
         filter: request.tf.clone().map(Box::new),
     };
-    let membership = session.local.join(channel.name, member, wants, true);
-    let mut seat = Seat::new(Arc::clone(node), membership);
-    seat.watch();
-    node.engine.watch(channel.name).await.map_err(|error| failed(session, channel.name, &error))?;
+    let join = || session.local.join(channel.name, member, wants, true);
+    let seat = Seat::take(node, channel.name, join).await;
+    let mut seat = seat.map_err(|error| failed(session, channel.name, &error))?;
     if plan.presence {
         seat.show(&session.id);
         let added = node.presence.add(channel.name, Arc::clone(&info)).await;

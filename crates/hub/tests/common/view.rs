@@ -82,6 +82,7 @@ impl View {
     pub(crate) fn reconnect(&mut self) {
         self.client = None;
         self.ended = None;
+        self.pings = 0;
         self.asked.clear();
         self.channels.values_mut().for_each(|known| known.is_subscribed = false);
     }
@@ -149,6 +150,12 @@ impl View {
     /// The channels that it is subscribed to.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &str> {
         self.channels.iter().filter(|(_, known)| known.is_subscribed).map(|(name, _)| name.as_str())
+    }
+
+    /// The channels that it is not subscribed to, and could recover in.
+    pub(crate) fn left(&self) -> impl Iterator<Item = &str> {
+        let known = self.channels.iter().filter(|(_, known)| !known.is_subscribed && known.position.is_some());
+        known.map(|(name, _)| name.as_str())
     }
 
     pub(crate) fn is_subscribed(&self, channel: &str) -> bool {
