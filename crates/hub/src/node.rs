@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tracing::{Instrument as _, Span};
 
 use crate::auth::{Revocations, Verifier};
 use crate::backend::{Backend, Events};
@@ -16,6 +17,7 @@ use crate::engine::{Engine, EngineError, Publish, Published};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::rules::Rules;
+use crate::trace;
 
 /// Revocations that are kept at most.
 const REVOCATIONS: usize = 100_000;
@@ -76,7 +78,7 @@ pub struct Node {
 impl Node {
     /// A node.
     pub fn new(parts: NodeParts) -> Self {
-        parts.hub.report_to(Arc::clone(&parts.events));
+        parts.hub.report_to(Arc::clone(&parts.events), Arc::clone(&parts.clock));
         Self {
             rules: ArcSwap::from_pointee(parts.rules),
             keys: ArcSwap::from_pointee(parts.keys),
@@ -138,7 +140,27 @@ impl Node {
     /// Publishes. The caller's worker delivers what is for its own members when its turn ends.
     pub fn publish(&self, channel: &str, publish: Publish) -> Deferred<Result<Published, EngineError>> {
         self.metrics.publications.add(1);
-        self.engine.publish(channel, publish)
+        let span = trace::publish(channel, &publish);
+        if span.is_disabled() {
+            return self.engine.publish(channel, publish);
+        }
+        let entered = span.enter();
+        let engine = trace::engine(channel);
+        match engine.in_scope(|| self.engine.publish(channel, publish)) {
+            Deferred::Now(outcome) => {
+                outcome.iter().for_each(|outcome| trace::published(&span, outcome));
+                Deferred::Now(outcome)
+            }
+            Deferred::Later(future) => {
+                drop(entered);
+                let answered = async move {
+                    let outcome = future.instrument(engine).await;
+                    trace::published(&Span::current(), &outcome);
+                    outcome
+                };
+                Deferred::later(answered.instrument(span))
+            }
+        }
     }
 
     /// Lets an answer come that nobody waits for.

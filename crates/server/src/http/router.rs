@@ -72,7 +72,7 @@ fn upgrade(
     parts: &request::Parts,
     socket: Socket<'_>,
 ) -> Answer {
-    let upgrade = match upgrade::accept(parts, worker, settings, socket) {
+    let upgrade = match upgrade::accept(parts, worker, settings, peer, socket) {
         Ok(upgrade) => upgrade,
         Err(refused) => return refusal(&refused),
     };
