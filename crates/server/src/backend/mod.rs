@@ -25,6 +25,6 @@ mod tests;
 
 pub(crate) use client::{CallError, Client};
 pub(crate) use endpoint::Endpoint;
-pub(crate) use events::{EventKind, EventSettings, EventStats, HttpEvents};
+pub(crate) use events::{EventSettings, EventStats, HttpEvents};
 pub(crate) use proxy::{HookStats, HttpBackend};
 pub(crate) use settings::{BackendSettings, ProxySettings, StatusTransform};

@@ -198,6 +198,7 @@ fn event_settings(config: &Config) -> Option<EventSettings> {
     (!events.endpoint.is_empty()).then(|| EventSettings {
         endpoint: events.endpoint.clone(),
         secret: events.secret.clone(),
+        kinds: events.kinds.clone(),
         timeout: events.timeout.0,
         batch_size: events.batch_size,
         batch_delay: events.batch_delay.0,

@@ -25,7 +25,8 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(opened: Opened, config: &Arc<Config>) -> Self {
         let seat = opened.worker.roster.seat();
-        let (socket, pass) = opened.into_socket(config);
+        let (mut socket, pass) = opened.into_socket(config);
+        socket.pause_before_close();
         Self {
             socket: RefCell::new(socket),
             seat,

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use ring::hmac;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
-use super::EventKind;
 use super::queue::{Event, Taken};
+use crate::config::server::EventKind;
 
 /// The header of the signature.
 pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("x-antiphon-signature");
@@ -43,6 +44,8 @@ struct EventBody<'a> {
     code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -87,6 +90,8 @@ impl Writer {
             channel: &event.channel,
             code: event.code,
             reason: event.reason.as_deref(),
+            // What a client sent as JSON is JSON.
+            data: event.data.as_ref().and_then(|data| serde_json::from_slice(data).ok()),
         }
     }
 }
@@ -136,6 +141,7 @@ mod tests {
             about: Some(about()),
             channel: "".into(),
             code: None,
+            data: None,
             reason: None,
         };
         let vacated =

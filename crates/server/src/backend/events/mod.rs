@@ -13,58 +13,18 @@ use std::time::Duration;
 
 use antiphon_hub::backend::{Asker, Events, Occurrence};
 use antiphon_hub::clock::Clock;
+use antiphon_hub::data::Data;
 use antiphon_hub::protocol::{Encoding, Unsubscribed};
-use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::headers::fixed_headers;
 use super::{Client, Endpoint};
+use crate::config::server::EventKind;
 use batch::{Signer, Writer};
 use courier::{Courier, Deliver, Post};
 use queue::{About, Event, Queue};
-
-/// What can have happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum EventKind {
-    /// A client connected.
-    Connected,
-    /// A client that had connected is gone.
-    Disconnected,
-    /// A client subscribed.
-    Subscribed,
-    /// A client is not subscribed any more.
-    Unsubscribed,
-    /// A channel has its first subscriber.
-    Occupied,
-    /// A channel has lost its last subscriber.
-    Vacated,
-}
-
-impl EventKind {
-    /// Every kind.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Connected,
-        Self::Disconnected,
-        Self::Subscribed,
-        Self::Unsubscribed,
-        Self::Occupied,
-        Self::Vacated,
-    ];
-
-    fn of(occurrence: &Occurrence<'_>) -> Self {
-        match occurrence {
-            Occurrence::Connected { .. } => Self::Connected,
-            Occurrence::Disconnected { .. } => Self::Disconnected,
-            Occurrence::Subscribed { .. } => Self::Subscribed,
-            Occurrence::Unsubscribed { .. } => Self::Unsubscribed,
-            Occurrence::Message { .. } | Occurrence::Occupied { .. } => Self::Occupied,
-            Occurrence::Vacated { .. } => Self::Vacated,
-        }
-    }
-}
 
 /// What is set for events.
 #[derive(Clone, PartialEq, Eq)]
@@ -96,13 +56,13 @@ impl Default for EventSettings {
         Self {
             endpoint: String::new(),
             secret: String::new(),
-            kinds: EventKind::ALL.to_vec(),
+            kinds: EventKind::LIFE.to_vec(),
             static_headers: BTreeMap::new(),
             timeout: Duration::from_secs(5),
             batch_size: 100,
-            batch_delay: Duration::from_millis(200),
-            retry_min: Duration::from_millis(500),
-            retry_max: Duration::from_secs(60),
+            batch_delay: Duration::from_millis(100),
+            retry_min: Duration::from_millis(250),
+            retry_max: Duration::from_secs(30),
             queue_size: 10_000,
         }
     }
@@ -235,9 +195,25 @@ impl HttpEvents {
     }
 }
 
+fn kind_of(occurrence: &Occurrence<'_>) -> EventKind {
+    match occurrence {
+        Occurrence::Connected { .. } => EventKind::Connected,
+        Occurrence::Disconnected { .. } => EventKind::Disconnected,
+        Occurrence::Subscribed { .. } => EventKind::Subscribed,
+        Occurrence::Unsubscribed { .. } => EventKind::Unsubscribed,
+        Occurrence::Message { .. } => EventKind::Message,
+        Occurrence::Occupied { .. } => EventKind::Occupied,
+        Occurrence::Vacated { .. } => EventKind::Vacated,
+    }
+}
+
 impl Events for HttpEvents {
+    fn takes_messages(&self) -> bool {
+        self.kinds.contains(&EventKind::Message)
+    }
+
     fn tell(&self, occurrence: Occurrence<'_>) {
-        let kind = EventKind::of(&occurrence);
+        let kind = kind_of(&occurrence);
         if !self.kinds.contains(&kind) {
             return;
         }
@@ -257,6 +233,7 @@ impl Events for HttpEvents {
             channel: "".into(),
             code: None,
             reason: None,
+            data: None,
         };
         self.queue.push(match occurrence {
             Occurrence::Connected { asker } => Event { about: Some(about(asker)), ..event },
@@ -279,7 +256,13 @@ impl Events for HttpEvents {
                     ..event
                 }
             }
-            Occurrence::Message { .. } => return,
+            Occurrence::Message { asker, data } => {
+                let kind = match asker.encoding {
+                    Encoding::Json => Data::Json(data.clone()),
+                    Encoding::Protobuf => Data::Binary(data.clone()),
+                };
+                Event { about: Some(about(asker)), data: Some(kind.to_json()), ..event }
+            }
             Occurrence::Occupied { channel } | Occurrence::Vacated { channel } => {
                 Event { channel: channel.into(), ..event }
             }

@@ -6,9 +6,11 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
-use super::{EventKind, EventStats};
+use super::EventStats;
+use crate::config::server::EventKind;
 
 /// Who an event is about.
 #[derive(Debug, Clone)]
@@ -30,13 +32,20 @@ pub(super) struct Event {
     pub(super) channel: Box<str>,
     pub(super) code: Option<u32>,
     pub(super) reason: Option<Cow<'static, str>>,
+    /// A message, as JSON.
+    pub(super) data: Option<Bytes>,
 }
 
 impl Event {
     /// About as many bytes as it takes in memory.
     fn weight(&self) -> usize {
         let about = self.about.as_ref().map_or(0, |about| about.client.len() + about.user.len());
-        size_of::<Self>() + about + self.channel.len() + self.reason.as_ref().map_or(0, |reason| reason.len())
+        let data = self.data.as_ref().map_or(0, Bytes::len);
+        size_of::<Self>()
+            + about
+            + data
+            + self.channel.len()
+            + self.reason.as_ref().map_or(0, |reason| reason.len())
     }
 }
 
@@ -149,7 +158,7 @@ impl Queue {
         inner.weight -= events.iter().map(Event::weight).sum::<usize>();
         let first = inner.first;
         inner.first += events.len() as u64;
-        Some(Taken { first, events, dropped: inner.unreported })
+        Some(Taken { first, events, dropped: mem::take(&mut inner.unreported) })
     }
 
     async fn until(&self, enough: impl Fn(usize) -> bool) {
