@@ -49,8 +49,9 @@ pub struct Codes {
 }
 
 impl Codes {
-    fn new(codes: impl Iterator<Item = u32>) -> Self {
-        let mut known: Box<[_]> = codes.map(|code| (code, Counter::default())).collect();
+    /// For these codes.
+    pub fn new(codes: impl IntoIterator<Item = u32>) -> Self {
+        let mut known: Box<[_]> = codes.into_iter().map(|code| (code, Counter::default())).collect();
         known.sort_unstable_by_key(|(code, _)| *code);
         Self { known, others: Counter::default() }
     }

@@ -21,9 +21,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cli::ServeArgs;
 use crate::config::Layers;
+use crate::metrics::Counts;
 
 pub(crate) use assembly::Application;
-pub(crate) use gate::{Full, Gate, Pass};
+pub(crate) use gate::{Full, Gate, Pass, Transport};
 pub(crate) use roster::{Roster, Seat};
 pub(crate) use settings::Settings;
 pub(crate) use worker::Worker;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) node: Arc<Node>,
     pub(crate) engine: Arc<MemoryEngine>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) counts: Counts,
     pub(crate) application: Application,
 }
 
@@ -92,6 +94,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
         node,
         engine,
         gate: Arc::default(),
+        counts: Counts::default(),
         application,
     });
 
