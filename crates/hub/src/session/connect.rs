@@ -190,11 +190,11 @@ pub(super) fn refused_token(session: &Session, error: &TokenError) -> Refusal {
     match error {
         TokenError::Expired => ClientError::TOKEN_EXPIRED.into(),
         TokenError::Invalid(why) => {
-            note!(info, session, %why, "a connection's token is not valid");
+            note!(info, session, why = why.as_str(), "a connection's token is not valid");
             Disconnect::INVALID_TOKEN.into()
         }
         TokenError::Unchecked(why) => {
-            note!(error, session, %why, "a connection's token could not be checked");
+            note!(error, session, why = why.as_str(), "a connection's token could not be checked");
             ClientError::INTERNAL.into()
         }
     }

@@ -7,7 +7,7 @@ macro_rules! note {
         let session: &$crate::session::Session = &$session;
         tracing::$level!(
             client = %session.id,
-            user = session.named_user().map(tracing::field::display),
+            user = session.named_user().as_deref(),
             remote = session.origin.remote.map(tracing::field::display),
             $($rest)+
         )

@@ -132,11 +132,23 @@ async fn granted_by_token(
         match &error {
             TokenError::Expired => ClientError::TOKEN_EXPIRED.into(),
             TokenError::Invalid(why) => {
-                note!(info, session, channel = channel.name, %why, "a subscription's token is not valid");
+                note!(
+                    info,
+                    session,
+                    channel = channel.name,
+                    why = why.as_str(),
+                    "a subscription's token is not valid"
+                );
                 ClientError::PERMISSION_DENIED.into()
             }
             TokenError::Unchecked(why) => {
-                note!(error, session, channel = channel.name, %why, "a subscription's token could not be checked");
+                note!(
+                    error,
+                    session,
+                    channel = channel.name,
+                    why = why.as_str(),
+                    "a subscription's token could not be checked"
+                );
                 ClientError::INTERNAL.into()
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::hub::count;
 use super::page::Page;
-use crate::backend::HookStats;
+use crate::backend::{EventStats, HookStats};
 use crate::serve::Application;
 
 pub(super) fn write(page: &mut Page<'_>, application: &Application) -> fmt::Result {
@@ -41,18 +41,11 @@ pub(super) fn write(page: &mut Page<'_>, application: &Application) -> fmt::Resu
 
 fn events(page: &mut Page<'_>, application: &Application) -> fmt::Result {
     let stats = application.events.as_ref().map(|events| events.stats()).unwrap_or_default();
-    page.counter("antiphon_events_told_total", "Events that the application is to be told of", stats.told)?;
-    page.counter("antiphon_events_delivered_total", "Events that the application took", stats.delivered)?;
-    page.counter(
-        "antiphon_events_dropped_total",
-        "Events that the application will never get",
-        stats.dropped,
-    )?;
-    page.counter(
-        "antiphon_event_batches_total",
-        "Batches of events that the application took",
-        stats.batches,
-    )?;
-    page.counter("antiphon_event_retries_total", "Batches of events that were posted again", stats.retries)?;
-    page.gauge("antiphon_events_waiting", "Events that wait to be told", count(stats.waiting))
+    let EventStats { told, delivered, dropped, waiting, batches, retries } = stats;
+    page.counter("antiphon_events_told_total", "Events that the application is to be told of", told)?;
+    page.counter("antiphon_events_delivered_total", "Events that the application took", delivered)?;
+    page.counter("antiphon_events_dropped_total", "Events that the application will never get", dropped)?;
+    page.counter("antiphon_event_batches_total", "Batches of events that the application took", batches)?;
+    page.counter("antiphon_event_retries_total", "Batches of events that were posted again", retries)?;
+    page.gauge("antiphon_events_waiting", "Events that wait to be told", count(waiting))
 }
