@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::channels::{Local, Member, Membership, Wants};
 use crate::node::Node;
-use crate::protocol::Position;
+use crate::protocol::{ClientInfo, Position};
 
 /// A client's place in a channel: with the engine, with presence, and in the fan-out. All end when it is dropped.
 pub(crate) struct Seat {
@@ -33,10 +33,21 @@ impl Seat {
         self.present = Some(Arc::clone(client));
     }
 
-    /// Lets through what was held since the join, from `position` on.
-    pub(crate) fn release(&self, position: Option<Position>, has_base: bool) {
-        if let Some(membership) = &self.membership {
-            membership.release(position, has_base);
+    /// Lets through what was held since the join, from `position` on. False where something was missed meanwhile.
+    #[must_use]
+    pub(crate) fn release(&self, position: Option<Position>, has_base: bool) -> bool {
+        self.membership.as_ref().is_none_or(|membership| membership.release(position, has_base))
+    }
+
+    /// Whether something was missed, and nothing more comes.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::is_lost)
+    }
+
+    /// Others see `info` from now on, where they see anything.
+    pub(crate) fn show_anew(&self, info: &Arc<ClientInfo>) {
+        if self.present.is_some() {
+            self.node.detach(self.node.presence.add(&self.channel, Arc::clone(info)));
         }
     }
 

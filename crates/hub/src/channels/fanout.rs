@@ -192,32 +192,35 @@ impl Membership {
     }
 
     /// Gives what was held since the join, from `position` on, and lets through what comes. The caller flushes.
-    pub(crate) fn release(&self, position: Option<Position>, has_base: bool) {
-        let channels = self.local.channels.borrow();
-        let Some(place) = channels.get(&*self.channel).and_then(|places| places.get(self.key)) else {
-            return;
-        };
-        let mut is_lost = place.is_lost();
-        let (mut deliveries, mut bytes) = (0, 0);
-        for post in place.release(position, has_base) {
-            match place.take(&post) {
-                Taken::Nothing => {}
-                Taken::Frame(form) => {
+    /// `has_base` says that the member has the publication at the position.
+    ///
+    /// False where something was missed meanwhile: nothing more comes, and the caller has to say so.
+    #[must_use]
+    pub(crate) fn release(&self, position: Option<Position>, has_base: bool) -> bool {
+        self.with_place(|place| {
+            let (mut deliveries, mut bytes) = (0, 0);
+            for post in place.release(position, has_base) {
+                if let Taken::Frame(form) = place.take(&post) {
                     let frame = post.frame(form);
                     deliveries += 1;
                     bytes += frame.plain().len();
                     place.member.queue(frame);
                 }
-                Taken::Lost => is_lost = true,
             }
-        }
-        let member = Rc::clone(&place.member);
-        drop(channels);
-        self.local.metrics.deliveries.add(deliveries);
-        self.local.metrics.delivery_bytes.add(bytes as u64);
-        if is_lost {
-            member.lost(&self.channel);
-        }
+            self.local.metrics.deliveries.add(deliveries);
+            self.local.metrics.delivery_bytes.add(bytes as u64);
+        });
+        !self.is_lost()
+    }
+
+    /// Whether something was missed, and nothing more comes.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.with_place(Place::is_lost).unwrap_or_default()
+    }
+
+    fn with_place<T>(&self, act: impl FnOnce(&Place) -> T) -> Option<T> {
+        let channels = self.local.channels.borrow();
+        channels.get(&*self.channel).and_then(|places| places.get(self.key)).map(act)
     }
 }
 

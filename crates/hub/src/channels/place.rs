@@ -30,8 +30,9 @@ const HELD_BYTES: usize = 1024 * 1024;
 pub(super) struct Place {
     pub(super) member: Rc<dyn Member>,
     wants: Wants,
-    /// Differences may come: the member has the publication before.
-    has_base: Cell<bool>,
+    /// The offset of the publication that was taken last: only to that one may a difference come. 0 where it has none, or none
+    /// was taken.
+    base: Cell<u64>,
     stage: RefCell<Stage>,
 }
 
@@ -64,14 +65,14 @@ pub(super) enum Taken {
 impl Place {
     pub(super) fn new(member: Rc<dyn Member>, wants: Wants, is_held: bool) -> Self {
         let stage = if is_held { Stage::Held { posts: Vec::new(), bytes: 0 } } else { Stage::Live };
-        Self { member, wants, has_base: Cell::new(false), stage: RefCell::new(stage) }
+        Self { member, wants, base: Cell::new(0), stage: RefCell::new(stage) }
     }
 
     /// Ends the holding at a position, where the subscription has one. What was kept is to be taken now.
     /// `has_base` says that the member has the publication at the position.
     pub(super) fn release(&self, position: Option<Position>, has_base: bool) -> Vec<Arc<Post>> {
         let mut stage = self.stage.borrow_mut();
-        self.has_base.set(has_base);
+        self.base.set(position.as_ref().filter(|_| has_base).map_or(0, |position| position.offset));
         let next = match position {
             Some(position) => Stage::Positioned(Box::new(position)),
             None => Stage::Live,
@@ -86,7 +87,7 @@ impl Place {
         }
     }
 
-    /// Whether it was lost while it was held.
+    /// Whether something was missed.
     pub(super) fn is_lost(&self) -> bool {
         matches!(&*self.stage.borrow(), Stage::Lost)
     }
@@ -128,12 +129,12 @@ impl Place {
         }
         drop(stage);
         if self.wants.filter.as_ref().is_some_and(|filter| !filter.matches(&publication.tags)) {
-            // The next difference would be one to what the member does not have.
-            self.has_base.set(false);
             return Taken::Nothing;
         }
-        let had_base = self.has_base.replace(true);
-        let patch = self.wants.delta && previous.is_some() && had_base;
+        let base = self.base.replace(publication.offset);
+        let is_to_base =
+            previous.as_ref().is_some_and(|previous| previous.offset > 0 && previous.offset == base);
+        let patch = self.wants.delta && is_to_base;
         Taken::Frame(match (self.wants.encoding, patch) {
             (None, _) => Form::Raw,
             (Some(Encoding::Json), true) => Form::JsonPatch,

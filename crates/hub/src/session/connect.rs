@@ -87,7 +87,6 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
         };
         state.phase = Phase::Connected;
         state.expire_at = expire_at;
-        state.pulse.start(now);
     }
     node.metrics.clients.add(1);
     if let Some(member) = session.line.upgrade() {
@@ -97,6 +96,7 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
     node.events.tell(Occurrence::Connected { asker: &session.asker() });
 
     let subs = subscribe_all(session, &rules, &mut identity, &request).await?;
+    session.state.borrow_mut().pulse.start(now);
     refresh::schedule(session, now);
     let is_client_refreshed = !rules.client.refresh_proxy_enabled;
     let expires = expire_at > 0 && is_client_refreshed;

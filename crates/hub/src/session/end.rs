@@ -34,7 +34,10 @@ pub(super) fn unsubscribe_by_server(session: &Session, channel: &str, reason: &U
 pub(super) fn lost(session: &Session, channel: &str) {
     let is_server_side = {
         let state = session.state.borrow();
-        let Some(subscription) = state.subscriptions.get(channel) else { return };
+        // By now the client may have left, and may have subscribed again.
+        let Some(subscription) = state.subscriptions.get(channel).filter(|it| it.seat.is_lost()) else {
+            return;
+        };
         subscription.is_server_side
     };
     if is_server_side {
@@ -46,7 +49,12 @@ pub(super) fn lost(session: &Session, channel: &str) {
 
 fn leave(session: &Session, channel: &Rc<str>, subscription: Subscription, reason: &Unsubscribed) {
     let node = &session.node;
-    let Subscription { seat, info, joins, .. } = subscription;
+    let Subscription { seat, info, joins, released, .. } = subscription;
+    if released.take().is_some() {
+        // Else it would let through what is held for the next subscription, before the answer to that.
+        let is_of_it = |output: &Output| matches!(output, Output::Release(name) if name == channel);
+        session.state.borrow_mut().output.retain(|output| !is_of_it(output));
+    }
     // Whoever hears of the leave finds the client gone.
     drop(seat);
     if joins {

@@ -293,9 +293,12 @@ impl Session {
                 Some(Output::Ping) => writer.push(&Reply::default()),
                 Some(Output::Release(channel)) => {
                     self.say(&mut writer, say);
-                    let state = self.state.borrow();
-                    if let Some(subscription) = state.subscriptions.get(&channel) {
-                        subscription.release();
+                    let is_whole = {
+                        let state = self.state.borrow();
+                        state.subscriptions.get(&channel).is_none_or(Subscription::release)
+                    };
+                    if !is_whole {
+                        self.lost(&channel);
                     }
                 }
                 Some(Output::End(disconnect)) => {

@@ -28,7 +28,8 @@ pub(super) struct Pulse {
     timeout: Duration,
     /// From `connect` to the first ping: random, so that many clients that come at once are not pinged at once.
     first: Duration,
-    pinged: bool,
+    /// Pings that are not answered yet. They may be several: nothing is read while a command waits for the backend.
+    unanswered: u32,
 }
 
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Pulse {
             interval,
             timeout: options.pong_timeout.0,
             first: Duration::from_nanos(random % nanoseconds),
-            pinged: false,
+            unanswered: 0,
         }
     }
 
@@ -68,10 +69,7 @@ impl Pulse {
     /// # Errors
     /// When there was no ping to answer: a client that sends pongs of its own accord is not one of this protocol.
     pub(super) fn handle_pong(&mut self) -> Result<(), Disconnect> {
-        if !self.pinged {
-            return Err(Disconnect::BAD_REQUEST);
-        }
-        self.pinged = false;
+        self.unanswered = self.unanswered.checked_sub(1).ok_or(Disconnect::BAD_REQUEST)?;
         if let State::Pinged { ping, .. } = self.state {
             self.state = State::Resting { ping: Some(ping) };
         }
@@ -97,7 +95,7 @@ impl Pulse {
                     _ => (!self.timeout.is_zero()).then(|| now + self.timeout),
                 };
                 self.state = State::Pinged { pong_until, ping };
-                self.pinged = true;
+                self.unanswered = self.unanswered.saturating_add(1);
                 Ok(Due::Ping)
             }
             _ => Ok(Due::Nothing),

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::connect::{LONGEST, refused_token, seconds};
-use super::{Phase, Session, Work, end, named, subscribe};
+use super::subscribe::{self, shown_info};
+use super::{Phase, Session, State, Work, end, named};
 use crate::auth::TokenError;
 use crate::backend::{RefreshAnswer, SubRefreshAsk};
 use crate::protocol::{
@@ -78,8 +79,11 @@ pub(super) fn prolong(
         let mut state = session.state.borrow_mut();
         state.expire_at = expire_at;
         if !info.is_empty() {
-            let shown = ClientInfo { conn_info: info.clone(), ..ClientInfo::clone(&state.who.info) };
-            state.who.info = Arc::new(shown);
+            let State { who, subscriptions, .. } = &mut *state;
+            who.info = Arc::new(ClientInfo { conn_info: info.clone(), ..ClientInfo::clone(&who.info) });
+            for subscription in subscriptions.values_mut() {
+                subscription.show(shown_info(who, &subscription.info.chan_info));
+            }
         }
         if !meta.is_empty() {
             state.who.meta = meta.clone();
@@ -135,11 +139,11 @@ fn prolong_channel(
     }
     {
         let mut state = session.state.borrow_mut();
-        let subscription = state.subscriptions.get_mut(channel).ok_or(ClientError::PERMISSION_DENIED)?;
+        let State { who, subscriptions, .. } = &mut *state;
+        let subscription = subscriptions.get_mut(channel).ok_or(ClientError::PERMISSION_DENIED)?;
         subscription.expire_at = expire_at;
         if !info.is_empty() {
-            let shown = ClientInfo { chan_info: info.clone(), ..ClientInfo::clone(&subscription.info) };
-            subscription.info = Arc::new(shown);
+            subscription.show(shown_info(who, info));
         }
     }
     schedule(session, now);
@@ -173,8 +177,7 @@ fn is_backend_refreshed(subscription: &super::Subscription) -> bool {
 /// Looks at what has expired: what the backend prolongs is asked about, the rest ends.
 pub(super) fn look(session: &Session, now: Instant) {
     let rules = session.node.rules();
-    let unix_ms = session.node.clock.unix_ms();
-    let is_over = |expire_at: u64, delay: u64| expire_at > 0 && expire_at * 1000 + delay <= unix_ms;
+    let is_over = |expire_at, delay| is_over(session, expire_at, delay);
     let mut asks = Vec::new();
     let mut ends = Vec::new();
     {
@@ -217,8 +220,18 @@ pub(super) fn look(session: &Session, now: Instant) {
     }
 }
 
+/// Whether something ended so many milliseconds ago that expires at `expire_at`, in seconds since 1970; 0 never.
+fn is_over(session: &Session, expire_at: u64, delay: u64) -> bool {
+    expire_at > 0 && expire_at * 1000 + delay <= session.node.clock.unix_ms()
+}
+
 /// Asks the backend whether the connection goes on.
 pub(super) async fn ask(session: &Rc<Session>, now: Instant) {
+    let expire_at = session.state.borrow().expire_at;
+    // The same may have been asked before, and answered by now.
+    if !is_over(session, expire_at, 0) {
+        return schedule(session, now);
+    }
     let answer = session.node.backend.refresh(session.asker()).await;
     let outcome = match answer {
         Ok(RefreshAnswer::Expired) => Err(Disconnect::EXPIRED),
@@ -236,10 +249,18 @@ pub(super) async fn ask(session: &Rc<Session>, now: Instant) {
 
 /// Asks the backend whether a subscription goes on.
 pub(super) async fn ask_for_channel(session: &Rc<Session>, now: Instant, channel: &str) {
+    let expire_at =
+        session.state.borrow().subscriptions.get(channel).map(|subscription| subscription.expire_at);
+    if !is_over(session, expire_at.unwrap_or_default(), 0) {
+        return schedule(session, now);
+    }
     let rules = session.node.rules();
     let proxy = match rules.channel(channel) {
         Ok(channel) => channel.rules.options.sub_refresh_proxy_name.as_str().into(),
-        Err(_) => return end::unsubscribe_by_server(session, channel, &Unsubscribed::EXPIRED),
+        Err(_) => {
+            end::unsubscribe_by_server(session, channel, &Unsubscribed::EXPIRED);
+            return schedule(session, now);
+        }
     };
     let ask = SubRefreshAsk { proxy, asker: session.asker(), channel: channel.to_owned() };
     let answer = session.node.backend.sub_refresh(ask).await;

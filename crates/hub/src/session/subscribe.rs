@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::connect::{LONGEST, seconds};
 use super::recover::{Recovery, Wish};
 use super::subscription::{Start, Subscription};
-use super::{Output, Session, named, refresh};
+use super::{Output, Session, Who, named, refresh};
 use crate::auth::{SubscribeToken, TokenError};
 use crate::backend::{Occurrence, SubscribeAsk, SubscribeGrant};
 use crate::channels::{Wants, patched, whole};
@@ -220,7 +220,7 @@ async fn establish(
     }
     result.data = wire::bytes(&plan.grant.data, encoding);
     result.delta = request.delta == "fossil" && options.allowed_delta_types.contains(&DeltaType::Fossil);
-    let info = shown_info(session, &plan.grant.info);
+    let info = shown_info(&session.state.borrow().who, &plan.grant.info);
 
     let member = session.line.upgrade().ok_or(Disconnect::CONNECTION_CLOSED)?;
     let wants = Wants {
@@ -260,11 +260,10 @@ async fn establish(
 }
 
 /// What others see of a subscription: what they see of the connection, where there is no more to it.
-fn shown_info(session: &Session, chan_info: &Bytes) -> Arc<ClientInfo> {
-    let state = session.state.borrow();
+pub(super) fn shown_info(who: &Who, chan_info: &Bytes) -> Arc<ClientInfo> {
     match chan_info.is_empty() {
-        true => Arc::clone(&state.who.info),
-        false => Arc::new(ClientInfo { chan_info: chan_info.clone(), ..ClientInfo::clone(&state.who.info) }),
+        true => Arc::clone(&who.info),
+        false => Arc::new(ClientInfo { chan_info: chan_info.clone(), ..ClientInfo::clone(&who.info) }),
     }
 }
 

@@ -35,10 +35,15 @@ pub(super) struct Start {
 }
 
 impl Subscription {
-    /// Lets through what was held.
-    pub(super) fn release(&self) {
-        if let Some(start) = self.released.take() {
-            self.seat.release(start.position, start.has_base);
-        }
+    /// Lets through what was held. False where something was missed meanwhile.
+    #[must_use]
+    pub(super) fn release(&self) -> bool {
+        self.released.take().is_none_or(|start| self.seat.release(start.position, start.has_base))
+    }
+
+    /// Others see this of it from now on.
+    pub(super) fn show(&mut self, info: Arc<ClientInfo>) {
+        self.seat.show_anew(&info);
+        self.info = info;
     }
 }

@@ -1,13 +1,15 @@
 //! The run loop: the one place that reads, writes, and keeps the time.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::ops::ControlFlow;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use antiphon_proto::{Connection, Delivery, Eof, Event, Input, Prepared, SendError};
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::io::poll_read_buf;
 
@@ -102,7 +104,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Writes what waits, as far as the operating system takes it at once. Meant for the turn of another connection: no task
     /// is woken for this one unless it is needed.
     pub fn try_flush(&mut self) -> Flush {
-        match self.poll_write(&mut Context::from_waker(Waker::noop())) {
+        // The budget of tokio's tasks is for what a task does for itself. Whoever writes to a thousand others in its turn would
+        // have used it up after a few of them, and the rest would look blocked.
+        let write = unconstrained(poll_fn(|cx| self.poll_write(cx)));
+        match pin!(write).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(()) => Flush::Complete,
             Poll::Pending => Flush::Blocked,
         }

@@ -1,0 +1,234 @@
+//! One client's connection: what a transport does, without a socket.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use antiphon_hub::protocol::{Command, Disconnect, Encoding, Reply};
+use antiphon_hub::{Control, Member, Origin, Said, Session};
+use antiphon_proto::Prepared;
+use bytes::{Buf as _, Bytes};
+use prost::Message as _;
+
+use super::World;
+
+/// What has been written to the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// A message, its text or its bytes.
+    Message(Bytes),
+    /// The connection's end.
+    End(Disconnect),
+}
+
+/// A connection, as the transport's task has it.
+pub(crate) struct Peer {
+    line: Rc<Line>,
+    work: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    pub(crate) encoding: Encoding,
+    pub(crate) worker: usize,
+    pub(crate) number: u64,
+}
+
+/// The same, as a member of channels.
+struct Line {
+    session: Rc<Session>,
+    written: RefCell<Vec<Heard>>,
+    is_queued: Cell<bool>,
+    is_over: Cell<bool>,
+    /// Rings for the connection, in the world.
+    bell: (u64, Rc<RefCell<BTreeSet<u64>>>),
+}
+
+impl Peer {
+    pub(crate) fn new(world: &World, worker: usize, encoding: Encoding) -> Self {
+        let origin = Origin { encoding, transport: "websocket", remote: None, headers: Arc::default() };
+        let bell = world.number();
+        let number = bell.0;
+        let line = Rc::new_cyclic(|line: &Weak<Line>| {
+            let (node, local) = (Arc::clone(&world.node), Rc::clone(&world.locals[worker]));
+            let line = Weak::clone(line) as Weak<dyn Member>;
+            let session = Session::new(node, local, line, origin, world.now(), World::seed(number));
+            Line {
+                session: Rc::new(session),
+                written: RefCell::default(),
+                is_queued: Cell::new(false),
+                is_over: Cell::new(false),
+                bell,
+            }
+        });
+        Self { line, work: None, encoding, worker, number }
+    }
+
+    pub(crate) fn session(&self) -> &Rc<Session> {
+        &self.line.session
+    }
+
+    /// Takes a message of the client's.
+    pub(crate) fn receive(&self, message: impl Into<Bytes>) {
+        self.line.session.receive(message.into());
+    }
+
+    /// Whether a command waits for an answer of somebody else's. Nothing is read meanwhile.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.work.is_some()
+    }
+
+    /// Whether there is something to do that does not wait for anybody.
+    pub(crate) fn has_turn(&self) -> bool {
+        self.work.is_none() && self.session().has_work()
+    }
+
+    /// Carries out what there is to do, as far as that goes now.
+    pub(crate) fn work(&mut self, now: Instant) {
+        let session = Rc::clone(&self.line.session);
+        loop {
+            if session.is_ended() {
+                self.work = None;
+                return;
+            }
+            if self.work.is_none() {
+                if !session.has_work() {
+                    return;
+                }
+                self.work = Some(Box::pin(Rc::clone(&session).work(now)));
+            }
+            let mut cx = Context::from_waker(Waker::noop());
+            let Some(work) = &mut self.work else { return };
+            if work.as_mut().poll(&mut cx).is_pending() {
+                return;
+            }
+            self.work = None;
+        }
+    }
+
+    /// Writes what the session has to say.
+    pub(crate) fn say(&self) {
+        self.line.session.drain(&mut |said| {
+            assert!(!self.line.is_over.get(), "{said:?} after the end");
+            self.line.written.borrow_mut().push(match said {
+                Said::Message(message) => Heard::Message(message.into()),
+                Said::End(disconnect) => {
+                    self.line.is_over.set(true);
+                    Heard::End(disconnect)
+                }
+            });
+        });
+        self.line.is_queued.set(false);
+    }
+
+    /// A turn of the transport's task, with all that comes of it.
+    pub(crate) fn turn(&mut self, world: &World) {
+        for _ in 0..100 {
+            let now = world.now();
+            if self.session().deadline().is_some_and(|deadline| deadline <= now) {
+                let is_read = self.work.is_none();
+                self.session().handle_deadline(now, is_read);
+            }
+            self.work(now);
+            self.say();
+            world.locals[self.worker].deliver();
+            let is_due = self.session().deadline().is_some_and(|deadline| deadline <= now);
+            if self.session().is_ended() || !self.has_turn() && !is_due {
+                return;
+            }
+        }
+        panic!("a session does not come to rest");
+    }
+
+    /// What has been written since the last time.
+    pub(crate) fn take(&self) -> Vec<Heard> {
+        self.line.written.take()
+    }
+
+    /// How much has been written since then.
+    pub(crate) fn written(&self) -> usize {
+        self.line.written.borrow().len()
+    }
+
+    /// The connection is gone.
+    pub(crate) fn hang_up(&mut self) {
+        self.end(Disconnect::CONNECTION_CLOSED);
+    }
+
+    /// The transport ends the connection.
+    pub(crate) fn end(&mut self, disconnect: Disconnect) {
+        self.work = None;
+        self.line.session.end(disconnect);
+        self.say();
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.work = None;
+        self.line.session.end(Disconnect::CONNECTION_CLOSED);
+    }
+}
+
+impl Line {
+    fn ring(&self) {
+        self.bell.1.borrow_mut().insert(self.bell.0);
+    }
+}
+
+impl Member for Line {
+    fn queue(&self, frame: &Prepared) -> bool {
+        assert!(!self.is_over.get(), "a frame after the end");
+        self.ring();
+        self.written.borrow_mut().push(Heard::Message(frame.payload().clone()));
+        !self.is_queued.replace(true)
+    }
+
+    fn flush(&self) {
+        self.is_queued.set(false);
+    }
+
+    fn lost(&self, channel: &str) {
+        self.session.lost(channel);
+        self.ring();
+    }
+
+    fn order(&self, control: &Arc<Control>) {
+        self.session.order(control);
+        self.ring();
+    }
+}
+
+/// A message with one command.
+pub(crate) fn encode(command: &Command, encoding: Encoding) -> Bytes {
+    match encoding {
+        Encoding::Json => serde_json::to_vec(command).unwrap().into(),
+        Encoding::Protobuf => command.encode_length_delimited_to_vec().into(),
+    }
+}
+
+/// A command with an id, for the caller to fill in.
+pub(crate) fn command(id: u32) -> Command {
+    Command { id, ..Command::default() }
+}
+
+/// The replies of a message.
+pub(crate) fn replies(message: &Bytes, encoding: Encoding) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    match encoding {
+        Encoding::Json => {
+            for line in message.split(|byte| *byte == b'\n') {
+                let reply = serde_json::from_slice(line);
+                replies
+                    .push(reply.unwrap_or_else(|e| panic!("{e} in {:?}", String::from_utf8_lossy(message))));
+            }
+        }
+        Encoding::Protobuf => {
+            let mut rest = message.clone();
+            while rest.has_remaining() {
+                replies.push(Reply::decode_length_delimited(&mut rest).unwrap());
+            }
+        }
+    }
+    replies
+}
