@@ -1,8 +1,8 @@
 //! Spans of a publication's way.
 //!
 //! ```text
-//! publish ─► engine            on the publisher's worker
-//!    └─────► fan_out ─► write  on every worker with subscribers
+//! publish ─► engine             on the publisher's worker
+//!               └──► fan_out ─► write   on every worker with subscribers
 //! ```
 //!
 //! All are of [`TARGET`] and of the level `TRACE`. As long as no subscriber wants that, each costs a look at an atomic.
