@@ -27,6 +27,7 @@ pub mod rules;
 mod seat;
 mod session;
 mod span;
+pub mod trace;
 mod wire;
 
 pub use channels::{Control, Hub, Local, Member, Order, TokenWhom, Whom, WorkerId};

@@ -136,7 +136,8 @@ impl Place {
             return Taken::Nothing;
         }
         let base = self.base.replace(publication.offset);
-        let is_to_base = previous.as_ref().is_some_and(|previous| previous.offset > 0 && previous.offset == base);
+        let is_to_base =
+            previous.as_ref().is_some_and(|previous| previous.offset > 0 && previous.offset == base);
         let patch = self.wants.delta && is_to_base;
         Taken::Frame(match (self.wants.encoding, patch) {
             (None, _) => Form::Raw,

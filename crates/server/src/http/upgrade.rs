@@ -1,5 +1,6 @@
 //! From a request to a WebSocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use antiphon_hub::Origin;
@@ -37,6 +38,7 @@ pub(super) fn accept(
     request: &request::Parts,
     worker: &Worker,
     settings: &Settings,
+    peer: IpAddr,
     socket: Socket<'_>,
 ) -> Result<(Response<()>, Kind), Refusal> {
     let opening = http::check(request, &settings.handshake)?;
@@ -71,6 +73,7 @@ pub(super) fn accept(
             let origin = Origin {
                 encoding: if is_protobuf { Encoding::Protobuf } else { Encoding::Json },
                 transport: "websocket",
+                remote: Some(peer),
                 headers: forwarded(request, settings),
             };
             Kind::Client(agreed, origin)
