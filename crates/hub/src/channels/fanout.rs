@@ -34,10 +34,18 @@ pub struct Local {
 #[derive(Default)]
 struct Scratch {
     mail: Vec<Mail>,
+    tally: Tally,
+}
+
+/// What came of a delivery so far.
+#[derive(Default)]
+struct Tally {
+    /// Who has something to flush.
     queued: Vec<Rc<dyn Member>>,
-    /// When the publications of this turn were handed on.
-    handed: Vec<u64>,
+    /// Who has missed something, and where.
     lost: Vec<(Rc<dyn Member>, Rc<str>)>,
+    deliveries: u64,
+    bytes: u64,
 }
 
 impl Local {
@@ -102,123 +110,87 @@ impl Local {
     pub fn deliver(&self) {
         // A delivery under way takes what comes meanwhile with its next turn.
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
-        let Scratch { mail, queued, handed, lost } = &mut *scratch;
+        let Scratch { mail, tally } = &mut *scratch;
         self.hub.take(self.worker, mail);
-<<<<<<< HEAD
-        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand.
-        let is_one_channel = mail.chunk_by(Mail::is_of_one_channel).count() == 1;
-        for run in mail.chunk_by(Mail::is_of_one_channel) {
-            match run {
-                [Mail::Control(control)] => self.clients.order(control),
-                posts => self.fan_out(posts, is_one_channel, queued, lost),
-=======
         if mail.is_empty() {
             return;
         }
-        let (mut deliveries, mut bytes) = (0, 0);
+        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand.
+        let flushes = mail.chunk_by(Mail::is_of_one_channel).count() == 1;
         let mut writing = Span::none();
-        for mail in mail.drain(..) {
-            let post = match mail {
-                Mail::Post(post) => post,
-                Mail::Control(control) => {
-                    self.clients.order(&control);
-                    continue;
-                }
-            };
-            let channels = self.channels.borrow();
-            let Some((name, places)) = channels.get_key_value(&*post.channel) else { continue };
-            let span = trace::fan_out(&post.span, &post.channel, post.offset(), self.worker);
-            let entered = span.enter();
-            let before = deliveries;
-            for (_, place) in places {
-                match place.take(&post) {
-                    Taken::Nothing => {}
-                    Taken::Frame(form) => {
-                        let frame = post.frame(form);
-                        deliveries += 1;
-                        bytes += frame.plain().len();
-                        if place.member.queue(frame) {
-                            queued.push(Rc::clone(&place.member));
-                        }
-                    }
-                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
-                }
->>>>>>> w-metrics
-            }
-            if let Event::Publication { .. } = post.event {
-                handed.push(post.at);
-            }
-            drop(entered);
-            if !span.is_disabled() {
-                span.record("members", deliveries - before);
-                match writing.is_disabled() {
-                    true => writing = trace::write(&span, self.worker),
-                    false => drop(writing.follows_from(&span)),
-                }
+        for run in mail.chunk_by(Mail::is_of_one_channel) {
+            match run {
+                [Mail::Control(control)] => self.clients.order(control),
+                posts if posts.iter().any(Mail::is_traced) => self.trace(posts, tally, &mut writing),
+                posts => self.fan_out(posts, flushes, tally),
             }
         }
-<<<<<<< HEAD
+        writing.record("members", tally.queued.len());
+        writing.in_scope(|| tally.queued.drain(..).for_each(|member| member.flush()));
+        self.measure(mail, tally);
         mail.clear();
-        for member in queued.drain(..) {
-            member.flush();
-        }
-=======
-        writing.record("members", queued.len());
-        writing.in_scope(|| queued.drain(..).for_each(|member| member.flush()));
-        drop(writing);
-        self.metrics.deliveries.add(deliveries);
-        self.metrics.delivery_bytes.add(bytes as u64);
-        self.measure(handed);
->>>>>>> w-metrics
-        for (member, channel) in lost.drain(..) {
+        for (member, channel) in tally.lost.drain(..) {
             member.lost(&channel);
         }
     }
 
     /// Delivers posts of one channel to its members.
-    fn fan_out(
-        &self,
-        posts: &[Mail],
-        flushes: bool,
-        queued: &mut Vec<Rc<dyn Member>>,
-        lost: &mut Vec<(Rc<dyn Member>, Rc<str>)>,
-    ) {
+    fn fan_out(&self, posts: &[Mail], flushes: bool, tally: &mut Tally) {
         let posts = || posts.iter().filter_map(Mail::post);
         let Some(first) = posts().next() else { return };
         let channels = self.channels.borrow();
         let Some((name, places)) = channels.get_key_value(&*first.channel) else { return };
-        let mut deliveries = 0;
         for (_, place) in places {
             let mut has_more = false;
             for post in posts() {
                 match place.take(post) {
                     Taken::Nothing => {}
                     Taken::Frame(form) => {
-                        deliveries += 1;
-                        has_more |= place.member.queue(post.frame(form));
+                        let frame = post.frame(form);
+                        tally.deliveries += 1;
+                        tally.bytes += frame.plain().len() as u64;
+                        has_more |= place.member.queue(frame);
                     }
-                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
+                    Taken::Lost => tally.lost.push((Rc::clone(&place.member), Rc::clone(name))),
                 }
             }
             match (has_more, flushes) {
                 (true, true) => place.member.flush(),
-                (true, false) => queued.push(Rc::clone(&place.member)),
+                (true, false) => tally.queued.push(Rc::clone(&place.member)),
                 (false, _) => {}
             }
         }
-        self.metrics.deliveries.add(deliveries);
     }
-}
 
-impl Local {
-    /// Counts how long the publications took that were handed on at these moments and are delivered now.
-    fn measure(&self, handed: &mut Vec<u64>) {
-        if handed.is_empty() {
-            return;
+    /// Delivers posts of one channel that somebody wants to see pass, one by one.
+    fn trace(&self, posts: &[Mail], tally: &mut Tally, writing: &mut Span) {
+        for mail in posts {
+            let Some(post) = mail.post() else { continue };
+            let span = trace::fan_out(&post.span, &post.channel, post.offset(), self.worker);
+            let before = tally.deliveries;
+            span.in_scope(|| self.fan_out(std::slice::from_ref(mail), false, tally));
+            if span.is_disabled() {
+                continue;
+            }
+            span.record("members", tally.deliveries - before);
+            match writing.is_disabled() {
+                true => *writing = trace::write(&span, self.worker),
+                false => drop(writing.follows_from(&span)),
+            }
         }
+    }
+
+    /// Counts what was delivered, and how long the publications of it took since they were handed on.
+    fn measure(&self, mail: &[Mail], tally: &mut Tally) {
+        self.metrics.deliveries.add(std::mem::take(&mut tally.deliveries));
+        self.metrics.delivery_bytes.add(std::mem::take(&mut tally.bytes));
         let now = self.hub.nanos();
         let mut lags = Durations::default();
-        handed.drain(..).for_each(|at| lags.observe(now.saturating_sub(at)));
+        for post in mail.iter().filter_map(Mail::post) {
+            if let Event::Publication { .. } = post.event {
+                lags.observe(now.saturating_sub(post.at));
+            }
+        }
         self.metrics.delivery_lag.add(&lags);
     }
 }
