@@ -1,7 +1,7 @@
 """A, the fields of the request that a server reads (§4.2.1)."""
 
 from case import Chapter, Wrong
-from chapters.asks import BAD, NOT_101, Table, ask
+from chapters.asks import ACCEPT, BAD, NOT_101, Table, ask
 from head import fresh_key
 
 CHAPTER = Chapter("A", on=("server",))
@@ -165,10 +165,13 @@ for name, values in {
     CHAPTER.add(f"protocol-{name}", 13, "§4.2.2", "At most one of the offered subprotocols is chosen.", subprotocols)
 for name, value in {
     "space": "a b", "slash": "a/b", "quoted": '"chat"', "non-ascii": "caf\xe9", "equals": "a=b", "parens": "a(b)",
-    "empty": "", "commas-only": ", ,",
 }.items():
     T.either(f"protocol-with-{name}", 14, "§4.1", "A subprotocol that is no token is refused, or passed over.",
              {"Sec-WebSocket-Protocol": value}, strict=BAD)
+for name, value in {"empty": "", "commas-only": ", ,"}.items():
+    # Clients that have none to offer send the field so, `websockets` among them.
+    T.either(f"protocol-with-{name}", 14, "§4.1", "A list without a subprotocol is refused, or offers none.",
+             {"Sec-WebSocket-Protocol": value}, strict=ACCEPT)
 T.either("protocol-twice", 14, "§4.1", "A subprotocol that is offered twice is refused, or chosen once at most.",
          {"Sec-WebSocket-Protocol": "chat, chat"}, offered=["chat"], strict=BAD)
 T.either("protocol-twice-in-lines", 14, "§4.1", "Lines are put together before duplicates are looked for.",

@@ -140,6 +140,16 @@ pub struct PublishGrant {
     pub data: Option<Data>,
     /// Keep nothing of it.
     pub skip_history: bool,
+    /// Labels that filters look at.
+    pub tags: BTreeMap<String, String>,
+    /// Publish once only under this key; empty is none.
+    pub idempotency_key: String,
+    /// Send it as its difference to the publication before.
+    pub delta: bool,
+    /// Drop it where the channel has this version or a newer one; 0 is none.
+    pub version: u64,
+    /// What `version` counts in; empty is none.
+    pub version_epoch: String,
 }
 
 /// Whether a subscription goes on.

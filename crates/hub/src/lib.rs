@@ -7,6 +7,7 @@
 //! The client protocol is Centrifugo's, in JSON and in Protobuf ([`protocol`]). A transport makes a [`Session`] for each client
 //! and a [`Local`] for each worker; `docs/design/hub.md` in the repository says how a message passes.
 
+pub mod api;
 pub mod auth;
 pub mod backend;
 mod census;
@@ -26,6 +27,7 @@ pub mod rules;
 mod seat;
 mod session;
 mod span;
+pub mod trace;
 mod wire;
 
 pub use channels::{Control, Hub, Local, Member, Order, TokenWhom, Whom, WorkerId};

@@ -1,11 +1,14 @@
 //! What all sessions of a process share.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tracing::{Instrument as _, Span};
 
+use crate::api::Api;
 use crate::auth::{Revocations, Verifier};
 use crate::backend::{Backend, Events};
 use crate::census::Census;
@@ -16,6 +19,7 @@ use crate::engine::{Engine, EngineError, Publish, Published};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::rules::Rules;
+use crate::trace;
 
 /// Revocations that are kept at most.
 const REVOCATIONS: usize = 100_000;
@@ -70,13 +74,34 @@ pub struct Node {
     pub(crate) census: Census,
     pub(crate) revocations: Revocations,
     pub(crate) version: &'static str,
+    pub(crate) identity: Identity,
     detach: Detach,
+}
+
+/// Which node it is.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// Another one each time that a process starts.
+    pub(crate) uid: String,
+    /// For people.
+    pub(crate) name: String,
+    /// When it was made, in seconds since 1970.
+    pub(crate) started: u64,
+}
+
+impl Identity {
+    fn new(clock: &dyn Clock) -> Self {
+        // Nothing secret: two hashers with keys of their own tell nodes apart.
+        let half = || RandomState::new().hash_one(clock.unix_ms());
+        let uid = format!("{:016x}{:016x}", half(), half());
+        Self { name: uid.clone(), uid, started: clock.unix() }
+    }
 }
 
 impl Node {
     /// A node.
     pub fn new(parts: NodeParts) -> Self {
-        parts.hub.report_to(Arc::clone(&parts.events));
+        parts.hub.report_to(Arc::clone(&parts.events), Arc::clone(&parts.clock));
         Self {
             rules: ArcSwap::from_pointee(parts.rules),
             keys: ArcSwap::from_pointee(parts.keys),
@@ -88,10 +113,18 @@ impl Node {
             metrics: Arc::default(),
             census: Census::default(),
             revocations: Revocations::new(REVOCATIONS, Arc::clone(&parts.clock)),
+            identity: Identity::new(&*parts.clock),
             clock: parts.clock,
             version: parts.version,
             detach: parts.detach,
         }
+    }
+
+    /// The node with a name for people. Without one, its id is its name.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.identity.name);
+        self
     }
 
     /// What clients may do now.
@@ -135,10 +168,35 @@ impl Node {
         self.revocations.tick();
     }
 
+    /// What the application may do, however it asks.
+    pub fn api(&self) -> Api<'_> {
+        Api::new(self)
+    }
+
     /// Publishes. The caller's worker delivers what is for its own members when its turn ends.
     pub fn publish(&self, channel: &str, publish: Publish) -> Deferred<Result<Published, EngineError>> {
         self.metrics.publications.add(1);
-        self.engine.publish(channel, publish)
+        let span = trace::publish(channel, &publish);
+        if span.is_disabled() {
+            return self.engine.publish(channel, publish);
+        }
+        let entered = span.enter();
+        let engine = trace::engine(channel);
+        match engine.in_scope(|| self.engine.publish(channel, publish)) {
+            Deferred::Now(outcome) => {
+                outcome.iter().for_each(|outcome| trace::published(&span, outcome));
+                Deferred::Now(outcome)
+            }
+            Deferred::Later(future) => {
+                drop(entered);
+                let answered = async move {
+                    let outcome = future.instrument(engine).await;
+                    trace::published(&Span::current(), &outcome);
+                    outcome
+                };
+                Deferred::later(answered.instrument(span))
+            }
+        }
     }
 
     /// Lets an answer come that nobody waits for.

@@ -1,17 +1,18 @@
 //! The `antiphon` binary: the server, and the tools to talk to one.
 
+mod api;
 mod assets;
+mod backend;
 mod bench;
-mod channels;
 mod cli;
 mod client;
 mod config;
 mod http;
 mod log;
-mod protocol;
+mod metrics;
 mod serve;
-mod session;
 mod socket;
+mod trace;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -19,11 +20,22 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
+<<<<<<< HEAD
+use cli::{Cli, Command, ConfigCommand};
+=======
 use cli::{BenchCommand, Cli, Command, ConfigCommand};
+use config::server::Log;
+>>>>>>> w-metrics
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = log::start(&cli.log).and_then(|()| run(cli.command));
+    let filter = cli.log.as_deref();
+    let logging = match &cli.command {
+        // How it logs stands in its configuration.
+        Command::Serve(_) => Ok(()),
+        _ => log::start(filter, &Log::default(), None),
+    };
+    let outcome = logging.and_then(|()| run(cli.command, filter));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
@@ -34,11 +46,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(command: Command, log: Option<&str>) -> Result<(), String> {
     match command {
+<<<<<<< HEAD
         Command::Serve(args) => serve::run(args),
+        Command::Connect(args) => client::connect(&args),
+        Command::Pub(args) => client::publish(&args),
+        Command::Sub(args) => client::subscribe(&args),
+        Command::Token(args) => client::token(&args).and_then(|token| print(token.as_bytes())),
+        Command::Bench(command) => bench::run(&command),
+=======
+        Command::Serve(args) => serve::run(args, log),
         Command::Connect(args) => client::run(&args),
         Command::Bench(BenchCommand::Echo(args)) => print(bench::echo(&args)?.as_bytes()),
+>>>>>>> w-metrics
         Command::Config(ConfigCommand::Default) => print(config::default_toml()?.as_bytes()),
         Command::Config(ConfigCommand::Schema) => print(format!("{:#}\n", config::json_schema()).as_bytes()),
         Command::Config(ConfigCommand::Check { file }) => {

@@ -87,7 +87,8 @@ fn a_bad_handshake_is_refused_by_the_same_router() {
         (handshake("/raw/%ff", ""), 400),
         (handshake(&format!("/raw/{}", "x".repeat(256)), ""), 400),
         (handshake("/connection/websocket", "Sec-WebSocket-Protocol: centrifuge-json\r\n"), 101),
-        (handshake("/connection/websocket", "Sec-WebSocket-Protocol: centrifuge-protobuf\r\n"), 400),
+        (handshake("/connection/websocket", "Sec-WebSocket-Protocol: centrifuge-protobuf\r\n"), 101),
+        (handshake("/connection/websocket", "Sec-WebSocket-Protocol: mqtt\r\n"), 400),
     ] {
         let got: u16 = server.request(&request).head()[9..12].parse().unwrap();
         assert_eq!(got, status, "{request}");

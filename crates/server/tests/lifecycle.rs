@@ -108,7 +108,8 @@ fn with_a_configuration_only_what_it_opens_is_open() {
     let open = file(
         "open.toml",
         "[echo]\nenabled = true\n[client]\nallow_anonymous_connect_without_token = true\n\
-         [channel.without_namespace]\nallow_subscribe_for_client = true\nallow_publish_for_client = true\n",
+         [channel.without_namespace]\nallow_subscribe_for_client = true\nallow_publish_for_client = true\n\
+         allow_subscribe_for_anonymous = true\nallow_publish_for_anonymous = true\n",
     );
     for (path, statuses) in [(closed, [404, 404, 403, 101]), (open, [404, 101, 101, 101])] {
         let server = Server::with(&["--config", &path]);

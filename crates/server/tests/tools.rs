@@ -82,7 +82,7 @@ fn what_goes_wrong_is_told_and_is_the_status() {
         (&["-H", "no colon"], url(&server, "/echo"), b"", "colon"),
         (&["-H", "Host: other"], url(&server, "/echo"), b"", "Host"),
         (&["-H", "Origin: http://evil.example"], url(&server, "/echo"), b"", "403"),
-        (&["--subprotocol", "centrifuge-protobuf"], url(&server, "/connection/websocket"), b"", "400"),
+        (&["--subprotocol", "mqtt"], url(&server, "/connection/websocket"), b"", "400"),
         (&[], "http://127.0.0.1/".into(), b"", "ws://"),
         (&[], closed_port.clone(), b"", "refused"),
         (&[], closed_port.replace("ws:", "wss:"), b"", "refused"),

@@ -6,12 +6,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use slab::Slab;
+use tracing::Span;
 
 use super::clients::Clients;
 use super::place::{Place, Taken};
 use super::{Hub, Mail, Member, Wants, WorkerId};
-use crate::metrics::Metrics;
+use crate::engine::Event;
+use crate::metrics::{Durations, Metrics};
 use crate::protocol::Position;
+use crate::trace;
 
 /// The places in one channel on one worker, each under the key that ends it.
 type Places = Slab<Place>;
@@ -32,6 +35,8 @@ pub struct Local {
 struct Scratch {
     mail: Vec<Mail>,
     queued: Vec<Rc<dyn Member>>,
+    /// When the publications of this turn were handed on.
+    handed: Vec<u64>,
     lost: Vec<(Rc<dyn Member>, Rc<str>)>,
 }
 
@@ -64,29 +69,23 @@ impl Local {
         let found = channels.get_key_value(channel).map(|(name, _)| Rc::clone(name));
         let name = found.unwrap_or_else(|| channel.into());
         let places = channels.entry(Rc::clone(&name)).or_insert_with(|| Places::with_capacity(1));
-        let is_first = places.is_empty();
         let key = places.insert(place);
         drop(channels);
-        if is_first {
-            self.hub.watch(channel, self.worker);
-        }
+        self.hub.watch(channel, self.worker);
         Membership { local: Rc::clone(self), channel: name, key }
     }
 
     fn leave(&self, channel: &str, key: usize) {
         let mut channels = self.channels.borrow_mut();
         let Some(places) = channels.get_mut(channel) else { return };
-        let place = places.try_remove(key);
-        let is_last = places.is_empty();
-        if is_last {
+        let Some(place) = places.try_remove(key) else { return };
+        if places.is_empty() {
             channels.remove(channel);
         }
         drop(channels);
         // What the member holds may end other memberships.
         drop(place);
-        if is_last {
-            self.hub.unwatch(channel, self.worker);
-        }
+        self.hub.unwatch(channel, self.worker);
     }
 
     /// Adds a client that has connected, so that orders reach it.
@@ -99,16 +98,25 @@ impl Local {
         self.clients.remove(id);
     }
 
-    /// Delivers all that waits for this worker: first every frame to every member, then one flush for each of them.
+    /// Delivers all that waits for this worker: every frame to every member, and one flush for each of them.
     pub fn deliver(&self) {
         // A delivery under way takes what comes meanwhile with its next turn.
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
-        let Scratch { mail, queued, lost } = &mut *scratch;
+        let Scratch { mail, queued, handed, lost } = &mut *scratch;
         self.hub.take(self.worker, mail);
+<<<<<<< HEAD
+        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand.
+        let is_one_channel = mail.chunk_by(Mail::is_of_one_channel).count() == 1;
+        for run in mail.chunk_by(Mail::is_of_one_channel) {
+            match run {
+                [Mail::Control(control)] => self.clients.order(control),
+                posts => self.fan_out(posts, is_one_channel, queued, lost),
+=======
         if mail.is_empty() {
             return;
         }
-        let mut deliveries = 0;
+        let (mut deliveries, mut bytes) = (0, 0);
+        let mut writing = Span::none();
         for mail in mail.drain(..) {
             let post = match mail {
                 Mail::Post(post) => post,
@@ -119,26 +127,99 @@ impl Local {
             };
             let channels = self.channels.borrow();
             let Some((name, places)) = channels.get_key_value(&*post.channel) else { continue };
+            let span = trace::fan_out(&post.span, &post.channel, post.offset(), self.worker);
+            let entered = span.enter();
+            let before = deliveries;
             for (_, place) in places {
                 match place.take(&post) {
                     Taken::Nothing => {}
                     Taken::Frame(form) => {
+                        let frame = post.frame(form);
                         deliveries += 1;
-                        if place.member.queue(post.frame(form)) {
+                        bytes += frame.plain().len();
+                        if place.member.queue(frame) {
                             queued.push(Rc::clone(&place.member));
                         }
                     }
                     Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
                 }
+>>>>>>> w-metrics
+            }
+            if let Event::Publication { .. } = post.event {
+                handed.push(post.at);
+            }
+            drop(entered);
+            if !span.is_disabled() {
+                span.record("members", deliveries - before);
+                match writing.is_disabled() {
+                    true => writing = trace::write(&span, self.worker),
+                    false => drop(writing.follows_from(&span)),
+                }
             }
         }
-        self.metrics.deliveries.add(deliveries);
+<<<<<<< HEAD
+        mail.clear();
         for member in queued.drain(..) {
             member.flush();
         }
+=======
+        writing.record("members", queued.len());
+        writing.in_scope(|| queued.drain(..).for_each(|member| member.flush()));
+        drop(writing);
+        self.metrics.deliveries.add(deliveries);
+        self.metrics.delivery_bytes.add(bytes as u64);
+        self.measure(handed);
+>>>>>>> w-metrics
         for (member, channel) in lost.drain(..) {
             member.lost(&channel);
         }
+    }
+
+    /// Delivers posts of one channel to its members.
+    fn fan_out(
+        &self,
+        posts: &[Mail],
+        flushes: bool,
+        queued: &mut Vec<Rc<dyn Member>>,
+        lost: &mut Vec<(Rc<dyn Member>, Rc<str>)>,
+    ) {
+        let posts = || posts.iter().filter_map(Mail::post);
+        let Some(first) = posts().next() else { return };
+        let channels = self.channels.borrow();
+        let Some((name, places)) = channels.get_key_value(&*first.channel) else { return };
+        let mut deliveries = 0;
+        for (_, place) in places {
+            let mut has_more = false;
+            for post in posts() {
+                match place.take(post) {
+                    Taken::Nothing => {}
+                    Taken::Frame(form) => {
+                        deliveries += 1;
+                        has_more |= place.member.queue(post.frame(form));
+                    }
+                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
+                }
+            }
+            match (has_more, flushes) {
+                (true, true) => place.member.flush(),
+                (true, false) => queued.push(Rc::clone(&place.member)),
+                (false, _) => {}
+            }
+        }
+        self.metrics.deliveries.add(deliveries);
+    }
+}
+
+impl Local {
+    /// Counts how long the publications took that were handed on at these moments and are delivered now.
+    fn measure(&self, handed: &mut Vec<u64>) {
+        if handed.is_empty() {
+            return;
+        }
+        let now = self.hub.nanos();
+        let mut lags = Durations::default();
+        handed.drain(..).for_each(|at| lags.observe(now.saturating_sub(at)));
+        self.metrics.delivery_lag.add(&lags);
     }
 }
 
@@ -161,11 +242,17 @@ impl Membership {
     #[must_use]
     pub(crate) fn release(&self, position: Option<Position>, has_base: bool) -> bool {
         self.with_place(|place| {
+            let (mut deliveries, mut bytes) = (0, 0);
             for post in place.release(position, has_base) {
                 if let Taken::Frame(form) = place.take(&post) {
-                    place.member.queue(post.frame(form));
+                    let frame = post.frame(form);
+                    deliveries += 1;
+                    bytes += frame.plain().len();
+                    place.member.queue(frame);
                 }
             }
+            self.local.metrics.deliveries.add(deliveries);
+            self.local.metrics.delivery_bytes.add(bytes as u64);
         });
         !self.is_lost()
     }

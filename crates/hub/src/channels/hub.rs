@@ -9,6 +9,7 @@ use super::mailbox::Mailbox;
 use super::post::Post;
 use super::{Control, Mail};
 use crate::backend::{Events, Occurrence};
+use crate::clock::Clock;
 use crate::engine::{Event, Sink};
 
 /// A worker's place among the workers.
@@ -25,10 +26,19 @@ pub struct Hub {
     mailboxes: Box<[Mailbox]>,
     /// Who is told when channels are occupied and vacated.
     events: OnceLock<Arc<dyn Events>>,
+    /// Measures how long deliveries take.
+    clock: OnceLock<Arc<dyn Clock>>,
 }
 
 /// Each channel with the workers that have members in it, never none.
-type Shard = HashMap<Box<str>, Vec<WorkerId>>;
+type Shard = HashMap<Box<str>, Vec<Watcher>>;
+
+/// A worker that has members in a channel, and how many: never none.
+#[derive(Debug)]
+struct Watcher {
+    worker: WorkerId,
+    members: u32,
+}
 
 impl Hub {
     /// For so many workers.
@@ -38,13 +48,20 @@ impl Hub {
             hasher: RandomState::new(),
             mailboxes: (0..workers).map(|_| Mailbox::default()).collect(),
             events: OnceLock::new(),
+            clock: OnceLock::new(),
         }
     }
 
-    /// Tells `events` from now on. The first call counts.
-    pub(crate) fn report_to(&self, events: Arc<dyn Events>) {
+    /// Tells `events` from now on, and measures by `clock`. The first call counts.
+    pub(crate) fn report_to(&self, events: Arc<dyn Events>, clock: Arc<dyn Clock>) {
         // Set once, when the node is made.
         let _ = self.events.set(events);
+        let _ = self.clock.set(clock);
+    }
+
+    /// The time to measure by; it stands still before there is a node.
+    pub(super) fn nanos(&self) -> u64 {
+        self.clock.get().map_or(0, |clock| clock.nanos())
     }
 
     fn shard(&self, channel: &str) -> MutexGuard<'_, Shard> {
@@ -52,28 +69,32 @@ impl Hub {
         lock(&self.shards[hash])
     }
 
-    /// From now on `worker` gets what happens in `channel`.
+    /// From now on `worker` gets what happens in `channel`. Each member watches, and unwatches once.
     pub(super) fn watch(&self, channel: &str, worker: WorkerId) {
         let mut shard = self.shard(channel);
         match shard.get_mut(channel) {
-            Some(workers) if workers.contains(&worker) => {}
-            Some(workers) => workers.push(worker),
+            Some(watchers) => match watchers.iter_mut().find(|watcher| watcher.worker == worker) {
+                Some(watcher) => watcher.members += 1,
+                None => watchers.push(Watcher { worker, members: 1 }),
+            },
             None => {
-                shard.insert(channel.into(), vec![worker]);
+                shard.insert(channel.into(), vec![Watcher { worker, members: 1 }]);
                 self.tell(Occurrence::Occupied { channel });
             }
         }
     }
 
-    /// `worker` has no member in `channel` any more.
+    /// `worker` has one member less in `channel`; after the last it does not get what happens there.
     pub(super) fn unwatch(&self, channel: &str, worker: WorkerId) {
         let mut shard = self.shard(channel);
-        if let Some(workers) = shard.get_mut(channel) {
-            workers.retain(|other| *other != worker);
-            if workers.is_empty() {
-                shard.remove(channel);
-                self.tell(Occurrence::Vacated { channel });
-            }
+        let Some(watchers) = shard.get_mut(channel) else { return };
+        if let Some(watcher) = watchers.iter_mut().find(|watcher| watcher.worker == worker) {
+            watcher.members -= 1;
+        }
+        watchers.retain(|watcher| watcher.members > 0);
+        if watchers.is_empty() {
+            shard.remove(channel);
+            self.tell(Occurrence::Vacated { channel });
         }
     }
 
@@ -84,13 +105,16 @@ impl Hub {
         }
     }
 
-    /// The channels that have members, for which `matches` says so.
-    pub fn channels(&self, mut matches: impl FnMut(&str) -> bool) -> Vec<String> {
-        let mut names = Vec::new();
+    /// The channels that have members, for which `matches` says so, each with how many there are.
+    pub fn channels(&self, mut matches: impl FnMut(&str) -> bool) -> Vec<(String, usize)> {
+        let mut channels = Vec::new();
         for shard in &self.shards {
-            names.extend(lock(shard).keys().filter(|name| matches(name)).map(|name| name.to_string()));
+            for (name, watchers) in lock(shard).iter().filter(|(name, _)| matches(name)) {
+                let members = watchers.iter().map(|watcher| watcher.members as usize).sum();
+                channels.push((name.to_string(), members));
+            }
         }
-        names
+        channels
     }
 
     /// How many channels have members.
@@ -131,10 +155,17 @@ impl Hub {
 impl Sink for Hub {
     fn deliver(&self, channel: &str, event: Event) {
         let shard = self.shard(channel);
-        let Some(workers) = shard.get(channel) else { return };
+<<<<<<< HEAD
+        let Some(watchers) = shard.get(channel) else { return };
         let post = Arc::new(Post::new(channel, event));
+        for watcher in watchers {
+            self.mailbox(watcher.worker).post(Mail::Post(Arc::clone(&post)));
+=======
+        let Some(workers) = shard.get(channel) else { return };
+        let post = Arc::new(Post::new(channel, event, self.nanos()));
         for &worker in workers {
             self.mailbox(worker).post(Mail::Post(Arc::clone(&post)));
+>>>>>>> w-metrics
         }
     }
 }

@@ -55,6 +55,17 @@ pub(crate) enum Mail {
 }
 
 impl Mail {
+    fn post(&self) -> Option<&Arc<Post>> {
+        match self {
+            Self::Post(post) => Some(post),
+            Self::Control(_) => None,
+        }
+    }
+
+    fn is_of_one_channel(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Post(one), Self::Post(other)) if one.channel == other.channel)
+    }
+
     fn weight(&self) -> usize {
         match self {
             Self::Post(post) => post.weight(),

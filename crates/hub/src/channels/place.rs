@@ -49,7 +49,7 @@ enum Stage {
     },
     Live,
     /// Each publication must follow the one before it.
-    Positioned(Box<Position>),
+    Positioned { offset: u64, epoch: Arc<str> },
     /// Something was missed: nothing more is taken.
     Lost,
 }
@@ -74,7 +74,7 @@ impl Place {
         let mut stage = self.stage.borrow_mut();
         self.base.set(position.as_ref().filter(|_| has_base).map_or(0, |position| position.offset));
         let next = match position {
-            Some(position) => Stage::Positioned(Box::new(position)),
+            Some(Position { offset, epoch }) => Stage::Positioned { offset, epoch: epoch.into() },
             None => Stage::Live,
         };
         match std::mem::replace(&mut *stage, next) {
@@ -83,7 +83,7 @@ impl Place {
                 *stage = Stage::Lost;
                 Vec::new()
             }
-            Stage::Live | Stage::Positioned(_) => Vec::new(),
+            Stage::Live | Stage::Positioned { .. } => Vec::new(),
         }
     }
 
@@ -105,34 +105,39 @@ impl Place {
                 *stage = Stage::Lost;
                 return Taken::Lost;
             }
-            Stage::Live | Stage::Positioned(_) => {}
+            Stage::Live | Stage::Positioned { .. } => {}
         }
         let (publication, previous, epoch) = match &post.event {
             Event::Publication { publication, previous, epoch } => (publication, previous, epoch),
             Event::Join(_) | Event::Leave(_) => return self.take_presence(),
         };
-        if let Stage::Positioned(position) = &mut *stage
+        if let Stage::Positioned { offset, epoch: known } = &mut *stage
             && publication.offset > 0
         {
-            // The history was empty before there was an epoch.
-            if position.epoch.is_empty() {
-                position.epoch = epoch.to_string();
+            if !Arc::ptr_eq(known, epoch) {
+                // Before there was a publication the stream may have had no epoch. From now on the two are the same memory.
+                if !known.is_empty() && known != epoch {
+                    *stage = Stage::Lost;
+                    return Taken::Lost;
+                }
+                *known = Arc::clone(epoch);
             }
-            if *position.epoch != **epoch || publication.offset > position.offset + 1 {
+            if publication.offset > *offset + 1 {
                 *stage = Stage::Lost;
                 return Taken::Lost;
             }
-            if publication.offset <= position.offset {
+            if publication.offset <= *offset {
                 return Taken::Nothing;
             }
-            position.offset = publication.offset;
+            *offset = publication.offset;
         }
         drop(stage);
         if self.wants.filter.as_ref().is_some_and(|filter| !filter.matches(&publication.tags)) {
             return Taken::Nothing;
         }
         let base = self.base.replace(publication.offset);
-        let is_to_base = previous.as_ref().is_some_and(|previous| previous.offset > 0 && previous.offset == base);
+        let is_to_base =
+            previous.as_ref().is_some_and(|previous| previous.offset > 0 && previous.offset == base);
         let patch = self.wants.delta && is_to_base;
         Taken::Frame(match (self.wants.encoding, patch) {
             (None, _) => Form::Raw,

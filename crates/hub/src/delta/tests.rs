@@ -1,3 +1,4 @@
+use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -108,6 +109,20 @@ fn data_that_repeats_itself_is_copied() {
     assert!(delta.len() < 30, "{} bytes", delta.len());
 }
 
+#[test]
+fn a_difference_that_makes_more_than_it_says_takes_no_more() {
+    let old = [b'x'; 4096];
+    for commands in
+        ["10@0,".repeat(100), format!("2@0,{}", "~~@0,".repeat(100)), format!("~~:{}", "x".repeat(4095))]
+    {
+        let delta = format!("2\n{commands}0;");
+        let mut made = Ok(Vec::new());
+        let heap = measure(|| made = apply(&old, delta.as_bytes(), LIMIT));
+        assert_eq!(made, Err(DeltaError::Malformed));
+        assert!(heap.bytes_max <= 2, "{} bytes", heap.bytes_max);
+    }
+}
+
 /// Old data, and new data that is put together of its pieces and of others.
 fn pair(alphabet: &'static str) -> impl Strategy<Value = (String, String)> {
     let letters: Vec<char> = alphabet.chars().collect();
@@ -160,9 +175,8 @@ proptest! {
         junk in prop_oneof![vec(any::<u8>(), 0..64), "[0-9A~]{1,3}\n([0-9A]{1,2}(@[0-9A],|:[a-z]{0,12}|;|~)){0,6}".prop_map(String::into_bytes)],
         limit in 0_usize..200,
     ) {
-        if let Ok(new) = apply(&old, &junk, limit) {
-            prop_assert!(new.len() <= limit && new.capacity() <= limit);
-        }
+        let heap = measure(|| drop(apply(&old, &junk, limit)));
+        prop_assert!(heap.bytes_max <= limit as u64, "{} bytes", heap.bytes_max);
     }
 
     #[test]

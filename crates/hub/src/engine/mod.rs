@@ -100,6 +100,9 @@ impl Keep {
     }
 }
 
+/// How long a key is remembered where nobody says.
+pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(300);
+
 /// Publishes no more than once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {

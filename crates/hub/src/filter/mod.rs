@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::nullable;
 use decimal::Decimal;
 
 /// How deep the nodes of a filter may lie in one another.
@@ -29,27 +30,27 @@ const MAX_BYTES: usize = 64 * 1024;
 pub struct FilterNode {
     /// Empty in a comparison, else `and`, `or` or `not`.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub op: String,
     /// The tag that is compared.
     #[prost(string, tag = "2")]
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub key: String,
     /// `eq`, `neq`, `in`, `nin`, `ex`, `nex`, `sw`, `ew`, `ct`, `lt`, `lte`, `gt` or `gte`.
     #[prost(string, tag = "3")]
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub cmp: String,
     /// What it is compared with.
     #[prost(string, tag = "4")]
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub val: String,
     /// What it is compared with by `in` and `nin`.
     #[prost(string, repeated, tag = "5")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub vals: Vec<String>,
     /// The nodes under `and`, `or` and `not`.
     #[prost(message, repeated, tag = "6")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<Self>,
 }
 
@@ -73,6 +74,11 @@ impl FilterNode {
             "not" => self.nodes.first().is_some_and(|node| !node.matches(tags)),
             _ => false,
         }
+    }
+
+    /// How many nodes there are, with itself.
+    pub(crate) fn count(&self) -> usize {
+        1 + self.nodes.iter().map(Self::count).sum::<usize>()
     }
 
     /// Whether the comparison holds for a tag.

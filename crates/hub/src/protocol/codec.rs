@@ -1,6 +1,6 @@
 //! Messages of the transport: several commands or replies in one.
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::BufMut as _;
 use prost::Message as _;
 
 use super::{Command, Reply};
@@ -13,6 +13,12 @@ pub enum Encoding {
     /// Protobuf messages, each behind its length.
     Protobuf,
 }
+
+/// How many commands one message may have: an empty one takes a byte on the wire, and some hundred in memory.
+pub const MAX_COMMANDS: usize = 1024;
+
+/// How many subscriptions in `connect` and nodes of filters the commands of one message may have in all, for the same reason.
+pub const MAX_PARTS: usize = 2048;
 
 /// Bytes that are no commands.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,16 +36,17 @@ impl Encoding {
     /// Reads the commands of one message. Unknown fields are passed over.
     ///
     /// # Errors
-    /// When there is none, or one is not well formed: then what stood before it is given as well.
+    /// When there is none, one is not well formed, or one is more than [`MAX_COMMANDS`] and [`MAX_PARTS`] allow: then what
+    /// stood before it is given as well.
     pub fn decode(self, message: &[u8]) -> Result<Vec<Command>, (Vec<Command>, Malformed)> {
-        let mut commands = Vec::new();
+        let mut commands = Commands::default();
         let outcome = match self {
             Self::Json => decode_json(message, &mut commands),
             Self::Protobuf => decode_protobuf(message, &mut commands),
         };
         match outcome {
-            Ok(()) if !commands.is_empty() => Ok(commands),
-            _ => Err((commands, Malformed)),
+            Ok(()) if !commands.list.is_empty() => Ok(commands.list),
+            _ => Err((commands.list, Malformed)),
         }
     }
 
@@ -61,7 +68,25 @@ impl Encoding {
     }
 }
 
-fn decode_json(message: &[u8], commands: &mut Vec<Command>) -> Result<(), Malformed> {
+/// The commands of one message so far.
+#[derive(Default)]
+struct Commands {
+    list: Vec<Command>,
+    parts: usize,
+}
+
+impl Commands {
+    fn push(&mut self, command: Command) -> Result<(), Malformed> {
+        self.parts += command.parts();
+        if self.list.len() == MAX_COMMANDS || self.parts > MAX_PARTS {
+            return Err(Malformed);
+        }
+        self.list.push(command);
+        Ok(())
+    }
+}
+
+fn decode_json(message: &[u8], commands: &mut Commands) -> Result<(), Malformed> {
     for line in message.split(|byte| *byte == b'\n') {
         let line = line.trim_ascii();
         if line.is_empty() {
@@ -71,19 +96,18 @@ fn decode_json(message: &[u8], commands: &mut Vec<Command>) -> Result<(), Malfor
         if !line.starts_with(b"{") {
             return Err(Malformed);
         }
-        commands.push(serde_json::from_slice(line).map_err(|_| Malformed)?);
+        commands.push(serde_json::from_slice(line).map_err(|_| Malformed)?)?;
     }
     Ok(())
 }
 
-fn decode_protobuf(message: &[u8], commands: &mut Vec<Command>) -> Result<(), Malformed> {
-    let mut rest = Bytes::copy_from_slice(message);
-    while rest.has_remaining() {
-        let length = prost::decode_length_delimiter(&mut rest).map_err(|_| Malformed)?;
-        if length > rest.len() {
-            return Err(Malformed);
-        }
-        commands.push(Command::decode(rest.split_to(length)).map_err(|_| Malformed)?);
+fn decode_protobuf(mut message: &[u8], commands: &mut Commands) -> Result<(), Malformed> {
+    while !message.is_empty() {
+        let length = prost::decode_length_delimiter(&mut message).map_err(|_| Malformed)?;
+        let (command, rest) = message.split_at_checked(length).ok_or(Malformed)?;
+        // From a slice: the data is copied, as a part of shared bytes would keep the whole message in memory.
+        commands.push(Command::decode(command).map_err(|_| Malformed)?)?;
+        message = rest;
     }
     Ok(())
 }
@@ -139,7 +163,9 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ClientError, ConnectResult, Empty, ErrorReply, PublishRequest};
+    use bytes::Bytes;
+
+    use super::super::{ClientError, ConnectResult, Empty, ErrorReply, PublishRequest, RpcResult};
     use super::*;
 
     fn json(line: &str) -> Result<Vec<Command>, (Vec<Command>, Malformed)> {
@@ -163,6 +189,12 @@ mod tests {
             r#"[1,{}]"#,
             r#"{"id":1,"subscribe":{"channel":1}}"#,
             r#"{"id":1,"id":1}"#,
+            r#"{"id":1,"connect":[]}"#,
+            r#"{"id":1,"ping":[]}"#,
+            r#"{"id":1,"ping":true}"#,
+            r#"{"id":1,"publish":["a",1,0]}"#,
+            r#"{"id":1,"history":{"channel":"a","since":[1,"e"]}}"#,
+            r#"{"id":1,"subscribe":{"channel":"a","tf":["and"]}}"#,
         ] {
             assert!(json(line).is_err(), "{line}");
         }
@@ -220,6 +252,20 @@ mod tests {
         assert_eq!(String::from_utf8(writer.into_message()).unwrap(), expected);
         assert_eq!(Encoding::Json.encode(&Reply::default()), Encoding::Json.ping());
         assert_eq!(Encoding::Protobuf.encode(&Reply::default()), Encoding::Protobuf.ping());
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_json_is_left_out() {
+        let rpc =
+            |data| Reply { rpc: Some(RpcResult { data: Bytes::from_static(data) }), ..Default::default() };
+        for data in [&b"{"[..], b"text", b"1 2", b"\xff", b"\"\xff\""] {
+            let mut writer = Writer::new(Encoding::Json);
+            for reply in [rpc(b"1"), rpc(data), rpc(b"2")] {
+                writer.push(&reply);
+            }
+            assert_eq!(writer.into_message(), b"{\"rpc\":{\"data\":1}}\n{\"rpc\":{\"data\":2}}", "{data:?}");
+            assert_eq!(Encoding::Json.encode(&rpc(data)), b"", "{data:?}");
+        }
     }
 
     #[test]

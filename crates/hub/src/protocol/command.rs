@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::json::{nullable, object};
 use super::{Position, is_default, raw};
 use crate::filter::FilterNode;
 
@@ -16,56 +17,65 @@ use crate::filter::FilterNode;
 pub struct Command {
     /// Chosen by the client, and given back in the reply. 0 where no reply is expected.
     #[prost(uint32, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub id: u32,
     /// Must come first on a connection.
     #[prost(message, optional, boxed, tag = "4")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub connect: Option<Box<ConnectRequest>>,
     /// Joins a channel.
     #[prost(message, optional, boxed, tag = "5")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub subscribe: Option<Box<SubscribeRequest>>,
     /// Leaves a channel.
     #[prost(message, optional, tag = "6")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub unsubscribe: Option<ChannelRequest>,
     /// Publishes to a channel.
     #[prost(message, optional, tag = "7")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub publish: Option<PublishRequest>,
     /// Asks who is in a channel.
     #[prost(message, optional, tag = "8")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub presence: Option<ChannelRequest>,
     /// Asks how many are in a channel.
     #[prost(message, optional, tag = "9")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub presence_stats: Option<ChannelRequest>,
     /// Asks for past publications.
     #[prost(message, optional, tag = "10")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub history: Option<HistoryRequest>,
     /// Does nothing, and is answered.
     #[prost(message, optional, tag = "11")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub ping: Option<Empty>,
     /// A message to the application, without an answer.
     #[prost(message, optional, tag = "12")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub send: Option<SendRequest>,
     /// A call of the application.
     #[prost(message, optional, tag = "13")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub rpc: Option<RpcRequest>,
     /// Prolongs the connection.
     #[prost(message, optional, tag = "14")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshRequest>,
     /// Prolongs a subscription.
     #[prost(message, optional, tag = "15")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub sub_refresh: Option<SubRefreshRequest>,
+}
+
+impl Command {
+    /// How many subscriptions and nodes of filters are in it.
+    pub(super) fn parts(&self) -> usize {
+        let nodes = |request: &SubscribeRequest| request.tf.as_ref().map_or(0, FilterNode::count);
+        let subs = self.connect.iter().flat_map(|connect| connect.subs.values());
+        subs.map(|request| 1 + nodes(request)).sum::<usize>() + self.subscribe.as_deref().map_or(0, nodes)
+    }
 }
 
 /// A message without fields.
@@ -78,7 +88,7 @@ pub struct Empty {}
 pub struct ConnectRequest {
     /// A JSON Web Token.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub token: String,
     /// For the application.
     #[prost(bytes = "bytes", tag = "2")]
@@ -86,19 +96,19 @@ pub struct ConnectRequest {
     pub data: Bytes,
     /// Positions in channels that the server subscribes the client to.
     #[prost(btree_map = "string, message", tag = "3")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub subs: BTreeMap<String, SubscribeRequest>,
     /// The name of the client's program.
     #[prost(string, tag = "4")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub name: String,
     /// The version of the client's program.
     #[prost(string, tag = "5")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub version: String,
     /// What the client would send as headers if it could, for the hooks.
     #[prost(btree_map = "string, string", tag = "6")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub headers: BTreeMap<String, String>,
 }
 
@@ -108,23 +118,23 @@ pub struct ConnectRequest {
 pub struct SubscribeRequest {
     /// The channel.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub channel: String,
     /// A JSON Web Token for this channel.
     #[prost(string, tag = "2")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub token: String,
     /// Whether to give what was published after `offset` in `epoch`.
     #[prost(bool, tag = "3")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub recover: bool,
     /// The epoch that the offset belongs to.
     #[prost(string, tag = "6")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub epoch: String,
     /// The offset of the last publication that the client has.
     #[prost(uint64, tag = "7")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub offset: u64,
     /// For the application.
     #[prost(bytes = "bytes", tag = "8")]
@@ -132,31 +142,31 @@ pub struct SubscribeRequest {
     pub data: Bytes,
     /// Asks that nothing be missed without a word.
     #[prost(bool, tag = "9")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub positioned: bool,
     /// Asks that what is missed can be recovered.
     #[prost(bool, tag = "10")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub recoverable: bool,
     /// Asks for pushes when others join and leave.
     #[prost(bool, tag = "11")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub join_leave: bool,
     /// Asks for differences rather than whole data: `fossil`.
     #[prost(string, tag = "12")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub delta: String,
     /// Lets through only publications whose tags match.
     #[prost(message, optional, tag = "13")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub tf: Option<FilterNode>,
     /// Features as bits: 2 refuses the subscription where recovery is impossible.
     #[prost(int64, tag = "14")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub flag: i64,
     /// 0: a stream of publications. Others are not spoken here.
     #[prost(int32, tag = "15")]
-    #[serde(rename = "type", skip_serializing_if = "is_default")]
+    #[serde(rename = "type", deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub kind: i32,
 }
 
@@ -166,7 +176,7 @@ pub struct SubscribeRequest {
 pub struct ChannelRequest {
     /// The channel.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub channel: String,
 }
 
@@ -176,7 +186,7 @@ pub struct ChannelRequest {
 pub struct PublishRequest {
     /// The channel.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub channel: String,
     /// What is published.
     #[prost(bytes = "bytes", tag = "2")]
@@ -184,7 +194,7 @@ pub struct PublishRequest {
     pub data: Bytes,
     /// 0: to a stream. Others are not spoken here.
     #[prost(int32, tag = "3")]
-    #[serde(rename = "type", skip_serializing_if = "is_default")]
+    #[serde(rename = "type", deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub kind: i32,
 }
 
@@ -194,19 +204,19 @@ pub struct PublishRequest {
 pub struct HistoryRequest {
     /// The channel.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub channel: String,
     /// At most so many; 0 for the position alone, below 0 for as many as the server gives at once.
     #[prost(int32, tag = "7")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub limit: i32,
     /// Only what comes after this position (before it in reverse).
     #[prost(message, optional, tag = "8")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub since: Option<Position>,
     /// From the newest to the oldest.
     #[prost(bool, tag = "9")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub reverse: bool,
 }
 
@@ -230,7 +240,7 @@ pub struct RpcRequest {
     pub data: Bytes,
     /// What to call.
     #[prost(string, tag = "2")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub method: String,
 }
 
@@ -240,7 +250,7 @@ pub struct RpcRequest {
 pub struct RefreshRequest {
     /// A newer JSON Web Token.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub token: String,
 }
 
@@ -250,10 +260,10 @@ pub struct RefreshRequest {
 pub struct SubRefreshRequest {
     /// The channel.
     #[prost(string, tag = "1")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub channel: String,
     /// A newer JSON Web Token for the channel.
     #[prost(string, tag = "2")]
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub token: String,
 }

@@ -10,13 +10,14 @@
 mod code;
 mod codec;
 mod command;
+mod json;
 mod raw;
 mod reply;
 
 use serde::{Deserialize, Serialize};
 
 pub use code::{ClientError, Disconnect, Refusal, Unsubscribed};
-pub use codec::{Encoding, Malformed, Writer};
+pub use codec::{Encoding, MAX_COMMANDS, MAX_PARTS, Malformed, Writer};
 pub use command::{
     ChannelRequest, Command, ConnectRequest, Empty, HistoryRequest, PublishRequest, RefreshRequest,
     RpcRequest, SendRequest, SubRefreshRequest, SubscribeRequest,
@@ -27,15 +28,19 @@ pub use reply::{
     SubRefreshResult, SubscribePush, SubscribeResult, UnsubscribePush,
 };
 
+pub(crate) use json::nullable;
+
 /// A place in a channel's stream.
 #[derive(Clone, PartialEq, Eq, Hash, prost::Message, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Position {
     /// How many publications the stream has had.
     #[prost(uint64, tag = "1")]
+    #[serde(deserialize_with = "nullable")]
     pub offset: u64,
     /// Which stream it is: a channel that lost its history begins another one.
     #[prost(string, tag = "2")]
+    #[serde(deserialize_with = "nullable")]
     pub epoch: String,
 }
 

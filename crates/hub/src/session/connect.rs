@@ -44,7 +44,8 @@ pub(super) async fn connect(
     request: ConnectRequest,
 ) -> Result<Option<Reply>, Refusal> {
     let outcome = admit(session, now, request).await;
-    if let Err(Refusal::Error(_)) = &outcome {
+    if let Err(Refusal::Error(error)) = &outcome {
+        note!(info, session, code = error.code, "a client may not connect: {}", error.message);
         end::retreat(session);
     }
     outcome.map(Some)
@@ -91,6 +92,7 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
     if let Some(member) = session.line.upgrade() {
         session.local.enter(&session.id, &user, member);
     }
+    note!(debug, session, transport = session.origin.transport, "a client connected");
     node.events.tell(Occurrence::Connected { asker: &session.asker() });
 
     let subs = subscribe_all(session, &rules, &mut identity, &request).await?;
@@ -188,11 +190,11 @@ pub(super) fn refused_token(session: &Session, error: &TokenError) -> Refusal {
     match error {
         TokenError::Expired => ClientError::TOKEN_EXPIRED.into(),
         TokenError::Invalid(why) => {
-            tracing::info!(client = %session.id, %why, "a connection's token is not valid");
+            note!(info, session, why = why.as_str(), "a connection's token is not valid");
             Disconnect::INVALID_TOKEN.into()
         }
         TokenError::Unchecked(why) => {
-            tracing::error!(client = %session.id, %why, "a connection's token could not be checked");
+            note!(error, session, why = why.as_str(), "a connection's token could not be checked");
             ClientError::INTERNAL.into()
         }
     }

@@ -12,6 +12,8 @@
 //!
 //! Commands are carried out one after the other, each message's in one future.
 
+#[macro_use]
+mod note;
 mod connect;
 mod control;
 mod end;
@@ -30,6 +32,7 @@ mod tests;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,6 +41,7 @@ use bytes::Bytes;
 
 use crate::backend::Asker;
 use crate::channels::{Control, Local, Member};
+use crate::metrics::{COMMANDS, Metrics, PONG};
 use crate::node::Node;
 use crate::protocol::{
     ClientError, ClientInfo, Command, Disconnect, Empty, Encoding, Refusal, Reply, Writer,
@@ -57,6 +61,8 @@ pub struct Origin {
     pub encoding: Encoding,
     /// `websocket`, `http_stream`, ...
     pub transport: &'static str,
+    /// The address that its requests come from, where that is known, for the log.
+    pub remote: Option<IpAddr>,
     /// The headers of its request that hooks are given: names in lower case.
     pub headers: Arc<[(Box<str>, Box<str>)]>,
 }
@@ -181,6 +187,11 @@ impl Session {
     /// The user's id; empty for an anonymous one, and before `connect`.
     pub fn user(&self) -> Arc<str> {
         Arc::clone(&self.state.borrow().who.user)
+    }
+
+    /// The user's id, unless there is none.
+    fn named_user(&self) -> Option<Arc<str>> {
+        Some(self.user()).filter(|user| !user.is_empty())
     }
 
     /// The channels it is subscribed to.
@@ -334,7 +345,7 @@ impl Session {
 
     fn reply(&self, reply: Reply) {
         if let Some(error) = &reply.error {
-            self.node.metrics.errors.count(error.code.saturating_sub(100) as usize);
+            self.node.metrics.errors.count(error.code);
         }
         self.output(Output::Reply(Box::new(reply)));
     }
@@ -348,18 +359,38 @@ impl Session {
             Ok(commands) => (commands, true),
             Err((before, _)) => (before, false),
         };
+        let Metrics { commands: counters, command_durations, .. } = &*self.node.metrics;
+        let mut begun = self.node.clock.nanos();
         for command in commands {
             if self.is_ended() {
                 return;
             }
-            let id = command.id;
-            match self.handle(now, command).await {
+            let (id, kind) = (command.id, kind_of(&command));
+            if let Some(kind) = kind {
+                counters[kind].add(1);
+            }
+            let outcome = self.handle(now, command).await;
+            let ended = self.node.clock.nanos();
+            if let Some(kind) = kind {
+                command_durations[kind].observe(ended.saturating_sub(begun));
+            }
+            begun = ended;
+            match outcome {
                 Ok(Some(reply)) => {
                     self.reply(Reply { id, ..reply });
                     subscribe::release(self);
                 }
                 Ok(None) => {}
                 Err(Refusal::Error(error)) => {
+                    let command = kind.map(|kind| COMMANDS[kind]);
+                    note!(
+                        debug,
+                        self,
+                        command,
+                        code = error.code,
+                        "a command was refused: {}",
+                        error.message
+                    );
                     self.reply(Reply { id, error: Some(error.into()), ..Reply::default() })
                 }
                 Err(Refusal::Disconnect(disconnect)) => self.end(disconnect),
@@ -373,25 +404,20 @@ impl Session {
     /// Carries out one command. What it gives is the reply without its id.
     async fn handle(self: &Rc<Self>, now: Instant, command: Command) -> Result<Option<Reply>, Refusal> {
         let phase = self.state.borrow().phase;
-        let kind = kind_of(&command);
         match (phase, &command.connect) {
             (Phase::Ended, _) => return Ok(None),
             (Phase::Fresh, Some(_)) | (Phase::Connected, None) => {}
             _ => return Err(Disconnect::BAD_REQUEST.into()),
         }
-        let Some(kind) = kind else {
-            // Neither an id nor a request: the answer to a ping.
-            if command.id != 0 {
+        match kind_of(&command) {
+            None => return Err(Disconnect::BAD_REQUEST.into()),
+            Some(PONG) => return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?),
+            // An answer could not be told from a push.
+            Some(_) if command.id == 0 && command.send.is_none() => {
                 return Err(Disconnect::BAD_REQUEST.into());
             }
-            self.node.metrics.commands.count(12);
-            return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?);
-        };
-        // An answer could not be told from a push.
-        if command.id == 0 && command.send.is_none() {
-            return Err(Disconnect::BAD_REQUEST.into());
+            Some(_) => {}
         }
-        self.node.metrics.commands.count(kind);
         let limit = self.node.rules().client.command_rate_limit;
         if !self.state.borrow_mut().rate.allows(now, limit) {
             return Err(ClientError::TOO_MANY_REQUESTS.into());
@@ -420,7 +446,7 @@ impl Session {
     }
 }
 
-/// Which of [`COMMANDS`](crate::metrics::COMMANDS) it is; the first request counts.
+/// Which of [`COMMANDS`](crate::metrics::COMMANDS) it is, if it is one; the first request counts.
 fn kind_of(command: &Command) -> Option<usize> {
     let requests = [
         command.connect.is_some(),
@@ -436,7 +462,8 @@ fn kind_of(command: &Command) -> Option<usize> {
         command.refresh.is_some(),
         command.sub_refresh.is_some(),
     ];
-    requests.iter().position(|is_there| *is_there)
+    // With neither an id nor a request it is the answer to a ping.
+    requests.iter().position(|is_there| *is_there).or((command.id == 0).then_some(PONG))
 }
 
 /// A command for a channel must name one.

@@ -14,7 +14,7 @@ use crate::rules::Rules;
 use crate::wire;
 
 fn failed(session: &Session, channel: &str, error: &EngineError) -> Refusal {
-    tracing::error!(client = %session.id, channel, %error, "a question was not answered");
+    note!(error, session, channel, %error, "a question was not answered");
     ClientError::INTERNAL.into()
 }
 

@@ -249,7 +249,8 @@ pub(super) async fn ask(session: &Rc<Session>, now: Instant) {
 
 /// Asks the backend whether a subscription goes on.
 pub(super) async fn ask_for_channel(session: &Rc<Session>, now: Instant, channel: &str) {
-    let expire_at = session.state.borrow().subscriptions.get(channel).map(|subscription| subscription.expire_at);
+    let expire_at =
+        session.state.borrow().subscriptions.get(channel).map(|subscription| subscription.expire_at);
     if !is_over(session, expire_at.unwrap_or_default(), 0) {
         return schedule(session, now);
     }

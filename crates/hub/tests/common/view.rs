@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use antiphon_hub::delta;
 use antiphon_hub::protocol::{
-    ChannelRequest, Command, ConnectRequest, ConnectResult, Disconnect, Empty, Encoding, ErrorReply, Position,
-    Publication, PublishRequest, Push, Reply, SubscribeRequest, SubscribeResult,
+    ChannelRequest, Command, ConnectRequest, ConnectResult, Disconnect, Empty, Encoding, ErrorReply,
+    Position, Publication, PublishRequest, Push, Reply, SubscribeRequest, SubscribeResult,
 };
 use bytes::Bytes;
 
@@ -255,7 +255,10 @@ impl View {
         let at = Position { offset: result.offset, epoch: result.epoch.clone() };
         if let Some(request) = request {
             let recovers = result.was_recovering && result.recovered;
-            assert!(!recovers || at.offset == request.offset, "it goes on from where the client was: {result:?}");
+            assert!(
+                !recovers || at.offset == request.offset,
+                "it goes on from where the client was: {result:?}"
+            );
             assert!(result.was_recovering || result.publications.is_empty(), "{result:?}");
         }
         known.is_subscribed = true;

@@ -77,8 +77,7 @@ impl Stage {
         let clock = Arc::new(ManualClock::at(BEGIN));
         let hub = Arc::new(Hub::new(parts.workers));
         let desk = Arc::<Desk>::default();
-        let engine =
-            Slow::new(Arc::clone(&hub), clock.clone(), Arc::clone(&desk), &parts);
+        let engine = Slow::new(Arc::clone(&hub), clock.clone(), Arc::clone(&desk), &parts);
         let application = Arc::new(Application::new(Arc::clone(&desk)));
         let told = Arc::<Told>::default();
         let detached: Arc<Mutex<Vec<Detached>>> = Arc::default();
@@ -210,7 +209,11 @@ impl World {
         assert_eq!(self.engine.everyone(), BTreeSet::new(), "clients are present");
         assert_eq!(self.engine.watches(), 0, "channels are watched");
         let metrics = self.node.metrics();
-        assert_eq!((metrics.clients.value(), metrics.subscriptions.value()), (0, 0), "clients, subscriptions");
+        assert_eq!(
+            (metrics.clients.value(), metrics.subscriptions.value()),
+            (0, 0),
+            "clients, subscriptions"
+        );
         assert!(self.detached.lock().unwrap().is_empty(), "something never came to an end");
     }
 }

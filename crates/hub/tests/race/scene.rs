@@ -316,7 +316,9 @@ impl<'a> Scene<'a> {
             assert!(!actor.view.is_waiting(), "a command is never answered");
             assert!(actor.view.is_subscribed(CHANNEL), "at the end the client is there");
             match actor.view.position(CHANNEL) {
-                Some(position) if end.offset > 0 => assert_eq!(*position, end, "at the end the client has everything"),
+                Some(position) if end.offset > 0 => {
+                    assert_eq!(*position, end, "at the end the client has everything")
+                }
                 Some(_) => {}
                 None => assert!(actor.from >= Some(end.offset), "at the end the client has everything"),
             }

@@ -294,14 +294,12 @@ pub(crate) fn path_and_query(target: &str) -> (&str, Option<&str>) {
     (if path.is_empty() { "/" } else { path }, query)
 }
 
-/// The subprotocols of all header lines as one list: tokens, at least one, none twice (§4.1, item 10; §11.3.4).
+/// The subprotocols of all header lines as one list: tokens, none twice (§4.1, item 10; §11.3.4). §4.1 wants one at least; but
+/// clients that have none to offer send the field empty (centrifuge-python does), and that offers none.
 fn subprotocols(mut offered: Vec<&[u8]>) -> Result<Box<str>, Violation> {
     let invalid = |token: &&&[u8]| !is_token(token);
     if let Some(token) = offered.iter().find(invalid) {
         return Err(Violation::new(Rule::SubprotocolSyntax).found(token));
-    }
-    if offered.is_empty() {
-        return Err(Violation::new(Rule::SubprotocolSyntax));
     }
     let list = String::from_utf8_lossy(&offered.join(&b',')).into();
     offered.sort_unstable();

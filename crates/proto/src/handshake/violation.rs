@@ -60,7 +60,7 @@ rules! {
     KeyInvalid 400 "RFC 6455 §4.2.1" "Sec-WebSocket-Key is the base64 of 16 bytes: 22 characters and `==`";
     OriginInvalid 403 "RFC 6455 §10.2" "Origin is one scheme, host and perhaps port, as in `https://example.com`; `null` is not accepted";
     OriginForeign 403 "RFC 6455 §10.2" "Pages of this origin may not connect here: the server must list it";
-    SubprotocolSyntax 400 "RFC 6455 §11.3.4" "Sec-WebSocket-Protocol is a list of at least one token";
+    SubprotocolSyntax 400 "RFC 6455 §11.3.4" "Sec-WebSocket-Protocol is a list of tokens";
     SubprotocolRepeated 400 "RFC 6455 §4.1" "Each subprotocol is offered once";
     ExtensionSyntax 400 "RFC 6455 §9.1" "Sec-WebSocket-Extensions is a list of at least one extension, each a token with `; name=value` parameters";
     Application 403 "RFC 6455 §4.2.2" "The server's application refuses this connection";

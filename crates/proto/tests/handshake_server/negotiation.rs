@@ -41,7 +41,10 @@ fn a14_offered_subprotocols() {
         offered(&["Sec-WebSocket-Protocol: constructor, __proto__"]),
         ok(&["constructor", "__proto__"])
     );
-    for list in ["", ",", "a b", "a/b", "\"a\"", "a;b", "a, \u{e9}", "a=b", "a\tb"] {
+    for list in ["", ",", ", ,"] {
+        assert_eq!(offered(&[&format!("Sec-WebSocket-Protocol: {list}")]), ok(&[]), "{list}");
+    }
+    for list in ["a b", "a/b", "\"a\"", "a;b", "a, \u{e9}", "a=b", "a\tb"] {
         let line = format!("Sec-WebSocket-Protocol: {list}");
         assert_eq!(offered(&[&line]), Err(Rule::SubprotocolSyntax), "{list}");
     }

@@ -2,28 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use antiphon_proto::{CloseCode, Connection, Event, SendError};
-use antiphon_socket::{ClientStream, Turn, WebSocket};
-use tokio::runtime::{Builder, LocalOptions};
+use antiphon_socket::Turn;
+use serde::Serialize;
 use tokio::task::{JoinSet, spawn_local};
 
 use super::histogram::Histogram;
-use super::report::{Report, progress};
-use crate::cli::BenchEchoArgs;
-use crate::client::connector;
-
-/// Connections that are being opened at once.
-const OPENING: usize = 64;
-
-/// From one progress line to the next.
-const LIVE: Duration = Duration::from_millis(500);
+use super::live;
+use super::open::{Opener, Socket};
+use super::report::{self, Latency, rate, so_far};
+use crate::cli::{BenchArgs, BenchEchoArgs};
 
 /// What all connections of a run share.
 struct Run {
@@ -39,15 +34,8 @@ struct Run {
 ///
 /// # Errors
 /// When a connection fails, or something else than what was sent comes back.
-pub(crate) fn run(args: &BenchEchoArgs) -> Result<String, String> {
-    // Without room for so many connections opening them fails, and says so.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-    let runtime = runtime.map_err(|e| format!("the event loop: {e}"))?;
-    runtime.block_on(measure(args))
-}
-
-async fn measure(args: &BenchEchoArgs) -> Result<String, String> {
+pub(super) async fn run(args: &BenchEchoArgs) -> Result<(), String> {
+    let BenchArgs { url, json, .. } = &args.common;
     // Letters, so that it is text as well.
     let payload: Vec<u8> = (b'a'..=b'z').cycle().take(args.size as usize).collect();
     let text = args.text.then(|| String::from_utf8_lossy(&payload).into_owned());
@@ -58,74 +46,37 @@ async fn measure(args: &BenchEchoArgs) -> Result<String, String> {
         latencies: RefCell::default(),
         over: Cell::new(false),
     });
-    let sockets = open(args).await?;
+    let opener = Opener::new(&args.common, args.connections.into())?;
+    let sockets = opener.open_all(args.connections).await.map_err(|e| format!("{url}: {e}"))?;
 
-    let start = Instant::now();
     let mut tasks = JoinSet::new();
     for socket in sockets {
         tasks.spawn_local(converse(socket, Rc::clone(&run)));
     }
-    let live = !args.json && io::stderr().is_terminal();
-    let timer = spawn_local(time(Rc::clone(&run), start, args.duration.0, live));
+    let timer = spawn_local(time(Rc::clone(&run), args.duration.0, live::is_watched(*json)));
     while let Some(ended) = tasks.join_next().await {
-        ended.map_err(|e| e.to_string())?.map_err(|e| format!("{}: {e}", args.url))?;
+        ended.map_err(|e| e.to_string())?.map_err(|e| format!("{url}: {e}"))?;
     }
     let seconds = timer.await.map_err(|e| e.to_string())?;
-    let report = Report::new(args, seconds, &run.latencies.borrow());
-    Ok(if args.json { report.json() } else { report.text() })
-}
-
-/// Opens all connections, some at a time.
-async fn open(args: &BenchEchoArgs) -> Result<Vec<WebSocket<ClientStream>>, String> {
-    let mut sockets = Vec::with_capacity(args.connections as usize);
-    let mut opening = JoinSet::new();
-    let connector = Rc::new(connector());
-    for _ in 0..args.connections {
-        if opening.len() >= OPENING {
-            sockets.extend(opened(&mut opening).await?);
-        }
-        let (connector, url) = (Rc::clone(&connector), args.url.clone());
-        opening.spawn_local(async move {
-            let connected = connector.connect(&url).await;
-            connected.map(|(socket, _)| socket).map_err(|e| format!("{url}: {e}"))
-        });
-    }
-    while !opening.is_empty() {
-        sockets.extend(opened(&mut opening).await?);
-    }
-    Ok(sockets)
-}
-
-async fn opened(
-    opening: &mut JoinSet<Result<WebSocket<ClientStream>, String>>,
-) -> Result<Option<WebSocket<ClientStream>>, String> {
-    opening.join_next().await.transpose().map_err(|e| e.to_string())?.transpose()
+    report::print(&Report::new(args, seconds, &run.latencies.borrow()), *json)
 }
 
 /// Ends the run when its time has come, and tells how it goes. Gives the seconds that were measured.
-async fn time(run: Rc<Run>, start: Instant, duration: Duration, live: bool) -> f64 {
-    let end = start + duration;
-    let (mut last, mut seen) = (start, 0);
-    while live && Instant::now() + LIVE < end {
-        tokio::time::sleep(LIVE).await;
+async fn time(run: Rc<Run>, duration: Duration, is_watched: bool) -> f64 {
+    let mut seen = 0;
+    let seconds = live::wait(duration, is_watched, |seconds, since_last| {
         let latencies = run.latencies.borrow();
-        let (now, count) = (Instant::now(), latencies.count());
-        let line =
-            progress((now - start).as_secs_f64(), (now - last).as_secs_f64(), count - seen, &latencies);
-        // A line that cannot be shown is not missed.
-        let _ = io::stderr().write_all(line.as_bytes());
-        (last, seen) = (now, count);
-    }
-    tokio::time::sleep_until(end.into()).await;
+        let rate = rate(latencies.count() - seen, since_last);
+        seen = latencies.count();
+        format!("{seconds:5.1} s  {rate:9.0} messages/s  {}", so_far(&latencies))
+    });
+    let seconds = seconds.await;
     run.over.set(true);
-    if live {
-        let _ = io::stderr().write_all(b"\r\x1b[K");
-    }
-    start.elapsed().as_secs_f64()
+    seconds
 }
 
 /// One connection: so many messages under way at any time, until the run is over and the last has come back.
-async fn converse(mut socket: WebSocket<ClientStream>, run: Rc<Run>) -> Result<(), String> {
+async fn converse(mut socket: Socket, run: Rc<Run>) -> Result<(), String> {
     let mut sent = VecDeque::with_capacity(run.depth as usize);
     let mut failure = None;
     for _ in 0..run.depth {
@@ -176,5 +127,47 @@ fn send(run: &Run, connection: &mut Connection, sent: &mut VecDeque<Instant>) ->
     match &run.text {
         Some(text) => connection.send_text(text),
         None => connection.send_binary(&run.payload),
+    }
+}
+
+/// What a measurement of an echo came to.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    url: &'a str,
+    connections: u32,
+    size: u32,
+    depth: u32,
+    seconds: f64,
+    messages: u64,
+    messages_per_second: f64,
+    /// From the sending of a message to its return.
+    latency_us: Latency,
+}
+
+impl<'a> Report<'a> {
+    fn new(args: &'a BenchEchoArgs, seconds: f64, latencies: &Histogram) -> Self {
+        Self {
+            url: &args.common.url,
+            connections: args.connections,
+            size: args.size,
+            depth: args.depth,
+            seconds: report::seconds(seconds),
+            messages: latencies.count(),
+            messages_per_second: rate(latencies.count(), seconds),
+            latency_us: Latency::new(latencies),
+        }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, connections, size, depth, seconds, messages, messages_per_second, latency_us } = self;
+        let megabytes = messages_per_second * f64::from(*size) / 1e6;
+        writeln!(f, "{url}: {connections} connections, {size} bytes, {depth} at a time, {seconds:.1} s")?;
+        writeln!(
+            f,
+            "messages    {messages} ({messages_per_second:.0} a second, {megabytes:.1} MB/s each way)"
+        )?;
+        write!(f, "round trip  {latency_us}")
     }
 }

@@ -8,16 +8,27 @@ use antiphon_proto::{Config, Limits};
 use antiphon_socket::connect::ProxyChoice;
 use antiphon_socket::{ClientStream, Connector, TlsOptions, WebSocket};
 
-use crate::cli::ConnectArgs;
+use crate::cli::{ConnectArgs, WayArgs};
 
 /// The largest message that a tool takes.
 const MESSAGE: u64 = 64 * 1024 * 1024;
 
-/// How the tools connect where nothing else is asked for.
-pub(crate) fn connector() -> Connector {
+/// How the tools connect, by the way that the command line says.
+///
+/// # Errors
+/// When the proxy is none, or the file of certificates has none.
+pub(crate) fn connector(way: &WayArgs) -> Result<Connector, String> {
     // The tools look themselves at how much waits to be sent.
     let limits = Limits { frame: MESSAGE, message: MESSAGE, fragments: 1 << 20, outbox: usize::MAX };
-    Connector { config: Arc::new(Config { limits, ..Config::default() }), ..Connector::default() }
+    let mut connector =
+        Connector { config: Arc::new(Config { limits, ..Config::default() }), ..Connector::default() };
+    if let Some(proxy) = &way.proxy {
+        connector.proxy = ProxyChoice::Fixed(proxy.parse().map_err(|e| format!("--proxy: {e}"))?);
+    }
+    if let Some(tls) = trust(way)? {
+        connector.tls = Arc::new(tls);
+    }
+    Ok(connector)
 }
 
 /// Opens a WebSocket as the command line says.
@@ -25,13 +36,7 @@ pub(crate) fn connector() -> Connector {
 /// # Errors
 /// A sentence that says what failed.
 pub(super) async fn dial(args: &ConnectArgs) -> Result<WebSocket<ClientStream>, String> {
-    let mut connector = Connector { compression: args.deflate, ..connector() };
-    if let Some(proxy) = &args.proxy {
-        connector.proxy = ProxyChoice::Fixed(proxy.parse().map_err(|e| format!("--proxy: {e}"))?);
-    }
-    if let Some(tls) = trust(args)? {
-        connector.tls = Arc::new(tls);
-    }
+    let connector = Connector { compression: args.deflate, ..connector(&args.way)? };
     match connector.connect(request(args)?).await {
         Ok((socket, _)) => Ok(socket),
         Err(error) => Err(format!("{}: {error}", args.url)),
@@ -39,15 +44,15 @@ pub(super) async fn dial(args: &ConnectArgs) -> Result<WebSocket<ClientStream>, 
 }
 
 /// Whom to trust, where that is not whom the platform trusts.
-fn trust(args: &ConnectArgs) -> Result<Option<TlsOptions>, String> {
+fn trust(way: &WayArgs) -> Result<Option<TlsOptions>, String> {
     let mut options = None;
-    if let Some(path) = &args.cacert {
+    if let Some(path) = &way.cacert {
         let name = path.display();
         let pem = fs::read(path).map_err(|e| format!("--cacert {name} cannot be read: {e}"))?;
         let roots = TlsOptions::default().add_root_pem(&pem);
         options = Some(roots.map_err(|e| format!("--cacert {name}: {e}"))?);
     }
-    if args.insecure_tls {
+    if way.insecure_tls {
         options = Some(options.unwrap_or_default().dangerously_accept_any_certificate());
     }
     Ok(options)

@@ -133,7 +133,7 @@ impl Default for Log {
     }
 }
 
-/// Traces to a collector, over OTLP. Needs a server that was built with the feature `opentelemetry`.
+/// Traces to a collector, over OTLP. Needs a server that was built with the feature `otlp`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OpenTelemetry {
@@ -165,10 +165,13 @@ pub(crate) enum EventKind {
     Occupied,
     /// A channel has lost its last subscriber.
     Vacated,
+    /// A client sent a message (`send`). Without this kind, a client that does so is disconnected.
+    Message,
 }
 
 impl EventKind {
-    const ALL: [Self; 6] = [
+    /// Those of a client's and a channel's life.
+    pub(crate) const LIFE: [Self; 6] = [
         Self::Connected,
         Self::Disconnected,
         Self::Subscribed,
@@ -186,7 +189,7 @@ pub(crate) struct Events {
     pub(crate) endpoint: String,
     /// What requests are signed with.
     pub(crate) secret: String,
-    /// Which of them: connected, disconnected, subscribed, unsubscribed, occupied, vacated.
+    /// Which of them: connected, disconnected, subscribed, unsubscribed, occupied, vacated, and message, what clients `send`.
     pub(crate) kinds: Vec<EventKind>,
     /// The most events in one request.
     pub(crate) batch_size: usize,
@@ -207,7 +210,7 @@ impl Default for Events {
         Self {
             endpoint: String::new(),
             secret: String::new(),
-            kinds: EventKind::ALL.into(),
+            kinds: EventKind::LIFE.into(),
             batch_size: 100,
             batch_delay: Span(Duration::from_millis(100)),
             timeout: Span::seconds(5),

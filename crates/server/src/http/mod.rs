@@ -18,3 +18,4 @@ mod router;
 mod upgrade;
 
 pub(crate) use front::serve;
+pub(crate) use name::decode as percent_decode;

@@ -20,7 +20,8 @@ pub(super) fn parse(segment: &str, limit: usize) -> Result<String, String> {
     Ok(name)
 }
 
-fn decode(segment: &str) -> Option<String> {
+/// Percent-decoded UTF-8 (RFC 3986 §2.1).
+pub(crate) fn decode(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

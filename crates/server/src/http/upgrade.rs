@@ -1,5 +1,6 @@
 //! From a request to a WebSocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use antiphon_hub::Origin;
@@ -37,6 +38,7 @@ pub(super) fn accept(
     request: &request::Parts,
     worker: &Worker,
     settings: &Settings,
+    peer: IpAddr,
     socket: Socket<'_>,
 ) -> Result<(Response<()>, Kind), Refusal> {
     let opening = http::check(request, &settings.handshake)?;
@@ -71,6 +73,7 @@ pub(super) fn accept(
             let origin = Origin {
                 encoding: if is_protobuf { Encoding::Protobuf } else { Encoding::Json },
                 transport: "websocket",
+                remote: Some(peer),
                 headers: forwarded(request, settings),
             };
             Kind::Client(agreed, origin)
@@ -91,7 +94,8 @@ fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, B
 /// Who is in `/raw/x` subscribes and publishes without saying who it is.
 fn raw_is_open(worker: &Worker, channel: &str) -> Result<(), String> {
     let rules = worker.node.rules();
-    let channel = rules.channel(channel).map_err(|error| format!("{channel:?} is no channel here: {error}."))?;
+    let channel =
+        rules.channel(channel).map_err(|error| format!("{channel:?} is no channel here: {error}."))?;
     let client = &rules.client;
     let conditions = [
         (
@@ -108,5 +112,7 @@ fn raw_is_open(worker: &Worker, channel: &str) -> Result<(), String> {
         ),
     ];
     let closed = conditions.iter().find(|(open, _)| !open);
-    closed.map_or(Ok(()), |(_, condition)| Err(format!("/raw needs no token, and is closed until {condition}.")))
+    closed.map_or(Ok(()), |(_, condition)| {
+        Err(format!("/raw needs no token, and is closed until {condition}."))
+    })
 }

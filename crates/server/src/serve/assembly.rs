@@ -4,17 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use antiphon_hub::auth::Verifier;
-use antiphon_hub::backend::{Events, Occurrence};
+use antiphon_hub::backend::{
+    Asker, Backend, ConnectAsk, ConnectGrant, Events, Occurrence, PublishAsk, PublishGrant, RefreshAnswer,
+    RpcAsk, SubRefreshAsk, SubscribeAsk, SubscribeGrant,
+};
 use antiphon_hub::clock::{Clock, SystemClock};
 use antiphon_hub::engine::memory::MemoryEngine;
 use antiphon_hub::presence::memory::MemoryPresence;
 use antiphon_hub::protocol::{ClientError, Disconnect, Refusal};
 use antiphon_hub::rules::{RuleBook, Rules};
-use antiphon_hub::{Hub, Keys, Node, NodeParts, WorkerId};
+use antiphon_hub::{Deferred, Hub, Keys, Node, NodeParts, WorkerId};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use crate::backend::{
-    BackendSettings, Client, EventSettings, HttpBackend, HttpEvents, ProxySettings, StatusTransform,
+    BackendSettings, Client, EventSettings, HookStats, HttpBackend, HttpEvents, ProxySettings,
+    StatusTransform,
 };
 use crate::config::Config;
 use crate::config::proxy::{Proxy, StatusTransform as StatusSetting};
@@ -23,7 +29,7 @@ use crate::config::proxy::{Proxy, StatusTransform as StatusSetting};
 pub(crate) struct Application {
     client: Client,
     clock: Arc<dyn Clock>,
-    pub(crate) backend: Arc<HttpBackend>,
+    pub(crate) backend: Arc<Reloadable>,
     pub(crate) events: Option<HttpEvents>,
 }
 
@@ -37,15 +43,20 @@ impl Application {
         let client = Client::new(runtime);
         let backend = HttpBackend::new(&client, &backend_settings(config), Arc::clone(&clock))?;
         let settings = event_settings(config);
-        let events = settings.map(|settings| HttpEvents::new(&client, &settings, Arc::clone(&clock))).transpose()?;
-        Ok(Self { client, clock, backend: Arc::new(backend), events })
+        let events =
+            settings.map(|settings| HttpEvents::new(&client, &settings, Arc::clone(&clock))).transpose()?;
+        Ok(Self { client, clock, backend: Arc::new(Reloadable(ArcSwap::from_pointee(backend))), events })
     }
 
     /// The node, for so many workers, with the engine that keeps its channels.
     ///
     /// # Errors
     /// When a setting is wrong; the sentence names it.
-    pub(super) fn node(&self, config: &Config, workers: WorkerId) -> Result<(Arc<Node>, Arc<MemoryEngine>), String> {
+    pub(super) fn node(
+        &self,
+        config: &Config,
+        workers: WorkerId,
+    ) -> Result<(Arc<Node>, Arc<MemoryEngine>), String> {
         let hub = Arc::new(Hub::new(workers));
         let sink = Arc::clone(&hub);
         let engine = Arc::new(MemoryEngine::new(sink, Arc::clone(&self.clock)));
@@ -67,6 +78,16 @@ impl Application {
             version: env!("CARGO_PKG_VERSION"),
         });
         Ok((Arc::new(node), engine))
+    }
+
+    /// Asks as it is set now. Questions under way are not disturbed.
+    ///
+    /// # Errors
+    /// When a setting is wrong; the sentence names it.
+    pub(super) fn reload(&self, config: &Config) -> Result<(), String> {
+        let backend = HttpBackend::new(&self.client, &backend_settings(config), Arc::clone(&self.clock))?;
+        self.backend.0.store(Arc::new(backend));
+        Ok(())
     }
 
     /// What clients may do, and who checks tokens.
@@ -150,7 +171,12 @@ fn proxy_settings(proxy: &Proxy) -> ProxySettings {
         static_headers: proxy.http.static_headers.clone(),
         binary_encoding: proxy.binary_encoding,
         include_connection_meta: proxy.include_connection_meta,
-        status_to_code_transforms: proxy.http.status_to_code_transforms.iter().map(status_transform).collect(),
+        status_to_code_transforms: proxy
+            .http
+            .status_to_code_transforms
+            .iter()
+            .map(status_transform)
+            .collect(),
     }
 }
 
@@ -181,6 +207,43 @@ fn event_settings(config: &Config) -> Option<EventSettings> {
         queue_size: events.queue_size,
         ..EventSettings::default()
     })
+}
+
+/// The backends as they are set now.
+#[derive(Debug)]
+pub(crate) struct Reloadable(ArcSwap<HttpBackend>);
+
+impl Reloadable {
+    /// How every backend does.
+    pub(crate) fn stats(&self) -> Vec<HookStats> {
+        self.0.load().stats()
+    }
+}
+
+impl Backend for Reloadable {
+    fn connect(&self, ask: ConnectAsk) -> Deferred<Result<ConnectGrant, Refusal>> {
+        self.0.load().connect(ask)
+    }
+
+    fn refresh(&self, asker: Asker) -> Deferred<Result<RefreshAnswer, Refusal>> {
+        self.0.load().refresh(asker)
+    }
+
+    fn subscribe(&self, ask: SubscribeAsk) -> Deferred<Result<SubscribeGrant, Refusal>> {
+        self.0.load().subscribe(ask)
+    }
+
+    fn publish(&self, ask: PublishAsk) -> Deferred<Result<PublishGrant, Refusal>> {
+        self.0.load().publish(ask)
+    }
+
+    fn sub_refresh(&self, ask: SubRefreshAsk) -> Deferred<Result<RefreshAnswer, Refusal>> {
+        self.0.load().sub_refresh(ask)
+    }
+
+    fn rpc(&self, ask: RpcAsk) -> Deferred<Result<Bytes, Refusal>> {
+        self.0.load().rpc(ask)
+    }
 }
 
 /// Where there is nobody to tell.

@@ -6,6 +6,8 @@ use antiphon_proto::deflate::DeflateConfig;
 use antiphon_proto::handshake::{HeadLimits, OriginPolicy, ServerPolicy};
 use antiphon_proto::{Config as SocketConfig, KeepAliveConfig, Limits};
 
+use super::assembly;
+use crate::api::Access;
 use crate::config::Config;
 
 /// The largest message and frame of `/echo`.
@@ -27,6 +29,10 @@ pub(crate) struct Settings {
     pub(crate) echo: Arc<SocketConfig>,
     pub(crate) raw: Arc<SocketConfig>,
     pub(crate) client: Arc<SocketConfig>,
+    /// The headers of clients' requests that are kept for hooks, in lower case.
+    pub(crate) forwarded_headers: Box<[Box<str>]>,
+    /// Who may call the server API.
+    pub(crate) access: Access,
 }
 
 impl Settings {
@@ -66,6 +72,8 @@ impl Settings {
             echo: Arc::new(echo),
             raw: Arc::new(raw),
             client: Arc::new(client),
+            forwarded_headers: assembly::forwarded_headers(&config),
+            access: Access::new(&config.http_api.key, config.http_api.insecure),
             config,
         })
     }

@@ -92,7 +92,9 @@ impl Line {
                         self.shared.overrun();
                     }
                 }
-                Said::End(disconnect) => close(connection, CloseCode::new(code(&disconnect)), &disconnect.reason),
+                Said::End(disconnect) => {
+                    close(connection, CloseCode::new(code(&disconnect)), &disconnect.reason)
+                }
             }
         });
     }

@@ -40,7 +40,8 @@ impl Raw {
     pub(crate) fn new(opened: Opened, channel: String) -> Self {
         let worker = Rc::clone(&opened.worker);
         let line = Rc::new(Line(Shared::new(opened, &worker.settings().raw)));
-        let membership = RawMembership::new(&worker.local, &worker.node, &channel, Rc::clone(&line) as Rc<dyn Member>);
+        let membership =
+            RawMembership::new(&worker.local, &worker.node, &channel, Rc::clone(&line) as Rc<dyn Member>);
         let (messages, publishing) = (VecDeque::new(), None);
         Self { worker, line, channel: channel.into(), messages, publishing, _membership: membership }
     }

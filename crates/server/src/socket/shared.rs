@@ -19,20 +19,15 @@ pub(super) struct Shared {
     queued: Cell<bool>,
     /// Something did not fit: the peer reads too slowly, and its task has to end the connection.
     overrun: Cell<bool>,
-    _pass: Pass,
+    pass: Pass,
 }
 
 impl Shared {
     pub(super) fn new(opened: Opened, config: &Arc<Config>) -> Self {
         let seat = opened.worker.roster.seat();
-        let (socket, pass) = opened.into_socket(config);
-        Self {
-            socket: RefCell::new(socket),
-            seat,
-            queued: Cell::new(false),
-            overrun: Cell::new(false),
-            _pass: pass,
-        }
+        let (mut socket, pass) = opened.into_socket(config);
+        socket.pause_before_close();
+        Self { socket: RefCell::new(socket), seat, queued: Cell::new(false), overrun: Cell::new(false), pass }
     }
 
     /// The socket, for its own task's turn. Nothing is delivered meanwhile.
@@ -56,16 +51,22 @@ impl Shared {
 
     /// Something was lost: the task has to end the connection.
     pub(super) fn overrun(&self) {
-        self.overrun.set(true);
+        self.note_overrun();
         self.seat.wake();
     }
 
     /// Takes a frame to be written. True if it is the first since the last flush.
     pub(super) fn queue(&self, frame: &Prepared) -> bool {
         if let Err(SendError::OutboxFull { .. }) = self.socket.borrow_mut().queue(frame) {
-            self.overrun.set(true);
+            self.note_overrun();
         }
         !self.queued.replace(true)
+    }
+
+    fn note_overrun(&self) {
+        if !self.overrun.replace(true) {
+            self.pass.is_slow();
+        }
     }
 
     /// Writes what was queued.

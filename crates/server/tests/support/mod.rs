@@ -18,6 +18,21 @@ pub(crate) fn antiphon() -> Command {
     command
 }
 
+/// A tool's status, and what it said on standard output and standard error, when it has been given this to read.
+pub(crate) fn run(command: &mut Command, input: &[u8]) -> (Option<i32>, String, String) {
+    let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = streams.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A tool that has failed does not read on.
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    let [said, told] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.status.code(), said, told)
+}
+
 /// A running server, which ends with the test.
 pub(crate) struct Server {
     child: Child,
@@ -59,9 +74,14 @@ impl Server {
         Socket { stream }
     }
 
+    /// The id of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = self.child.id().to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 

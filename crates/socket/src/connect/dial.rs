@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 use std::{fmt, io};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
 use super::error::{Attempt, EnvironmentFault};
@@ -59,15 +59,16 @@ pub(super) async fn look_up(
     Ok(interleave(&found))
 }
 
-/// Opens a TCP connection to the first of `addresses` that takes it.
+/// Opens a TCP connection from `local` to the first of `addresses` that takes it.
 pub(super) async fn dial(
     host: &Host,
     port: u16,
     addresses: &[SocketAddr],
     deadline: Instant,
     nodelay: bool,
+    local: Option<IpAddr>,
 ) -> Result<(TcpStream, SocketAddr), EnvironmentFault> {
-    let connected = race(addresses, deadline, TcpStream::connect).await;
+    let connected = race(addresses, deadline, |address| connect(local, address)).await;
     let (stream, address) =
         connected.map_err(|attempts| EnvironmentFault::Dial { host: host.clone(), port, attempts })?;
     stream.set_nodelay(nodelay).map_err(|error| EnvironmentFault::Dial {
@@ -76,6 +77,13 @@ pub(super) async fn dial(
         attempts: vec![Attempt { address, error }],
     })?;
     Ok((stream, address))
+}
+
+async fn connect(local: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
+    let Some(local) = local else { return TcpStream::connect(address).await };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind(SocketAddr::new(local, 0))?;
+    socket.connect(address).await
 }
 
 /// Alternates between the families, beginning with that of the first address (RFC 8305 §4), whom the resolver prefers.

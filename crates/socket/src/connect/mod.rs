@@ -19,6 +19,7 @@ mod proxy;
 mod stream;
 mod target;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,6 +165,9 @@ pub struct Connector {
     pub timeouts: Timeouts,
     /// Send small messages at once (TCP_NODELAY).
     pub nodelay: bool,
+    /// The address of this machine to connect from; by default the operating system chooses. Addresses of the other family are
+    /// then out of reach.
+    pub local_address: Option<IpAddr>,
     /// What looks names up.
     pub resolver: Arc<dyn Resolve>,
 }
@@ -179,6 +183,7 @@ impl Default for Connector {
             tls: TlsOptions::platform(),
             timeouts: Timeouts::default(),
             nodelay: true,
+            local_address: None,
             resolver: Arc::new(SystemResolver),
         }
     }
@@ -246,6 +251,17 @@ impl Connector {
         self.handshake(stream, request, &self.handshake_limit()).await
     }
 
+    /// Goes the way to a URL's server, with TLS under `wss`, and says nothing there: for other requests of HTTP/1.1 than those
+    /// that open a WebSocket, over the same proxies and with the same trust.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached, or does not prove who it is.
+    pub async fn dial(&self, uri: &WsUri) -> Result<ClientStream, ConnectError> {
+        let limit = Limit::new(self.timeouts.reach, self.timeouts.total, from_now(self.timeouts.total));
+        self.reach(Target::of(uri)?, &limit).await
+    }
+
     fn prepare(&self, request: impl IntoRequest) -> Result<ClientRequest, ConnectError> {
         let request = request.into_request()?;
         if self.compression { Ok(request.deflate(Offer::new(&self.config.deflate))?) } else { Ok(request) }
@@ -274,7 +290,8 @@ impl Connector {
             None => (&target.host, target.port),
         };
         let addresses = limit.run(Stage::LookUp, dial::look_up(&*self.resolver, host, port)).await??;
-        let (stream, address) = dial::dial(host, port, &addresses, limit.deadline, self.nodelay).await?;
+        let (stream, address) =
+            dial::dial(host, port, &addresses, limit.deadline, self.nodelay, self.local_address).await?;
         let link = match proxy {
             None => Link::Direct(stream),
             Some(proxy) => limit.run(Stage::Proxy, self.tunnel(&proxy, stream, &target)).await??,

@@ -1,13 +1,15 @@
 //! The run loop: the one place that reads, writes, and keeps the time.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::ops::ControlFlow;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use antiphon_proto::{Connection, Delivery, Eof, Event, Input, Prepared, SendError};
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::io::poll_read_buf;
 
@@ -56,6 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         handler: &mut dyn FnMut(&mut Connection, Event<'_>) -> ControlFlow<()>,
     ) -> Poll<Turn> {
         let mut armed = false;
+        self.state.told = false;
         for _ in 0..READS_PER_POLL {
             let written = self.poll_write(cx);
             if self.connection.is_closed() {
@@ -101,10 +104,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Writes what waits, as far as the operating system takes it at once. Meant for the turn of another connection: no task
     /// is woken for this one unless it is needed.
     pub fn try_flush(&mut self) -> Flush {
-        match self.poll_write(&mut Context::from_waker(Waker::noop())) {
+        // The budget of tokio's tasks is for what a task does for itself. Whoever writes to a thousand others in its turn would
+        // have used it up after a few of them, and the rest would look blocked.
+        let write = unconstrained(poll_fn(|cx| self.poll_write(cx)));
+        match pin!(write).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(()) => Flush::Complete,
             Poll::Pending => Flush::Blocked,
         }
+    }
+
+    /// From now on a turn that has told of something pauses before the peer's Close: whoever answers messages after the turn, not
+    /// in the handler, still can. After the Close nothing can be sent.
+    pub fn pause_before_close(&mut self) {
+        self.state.pauses = true;
     }
 
     /// Ready when nothing waits to be written. Timers are kept meanwhile, but no message is received.
@@ -330,11 +342,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         while flow.is_continue()
             && (!self.is_congested() || self.poll_write(cx).is_ready() || !self.is_congested())
         {
+            if self.state.pauses && self.state.told && is_close_next(&input) {
+                flow = ControlFlow::Break(());
+                break;
+            }
             let Some(event) = self.connection.poll(now, &mut input) else {
                 unpolled = false;
                 break;
             };
             flow = handler(&mut self.connection, event);
+            self.state.told = true;
         }
         // What the operating system does not take now is written when it asks for more.
         let _ = self.poll_write(cx);
@@ -364,4 +381,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             (_, Some(_)) => self.connection.handle_reset(now),
         }
     }
+}
+
+/// Whether the next frame is a Close (§5.5.1), as far as its first byte tells.
+fn is_close_next(input: &Input<'_>) -> bool {
+    const CLOSE: u8 = 0x8;
+    matches!(input.rest(), ([first, ..], 0) if first & 0x0f == CLOSE)
 }

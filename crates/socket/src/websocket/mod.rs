@@ -94,6 +94,10 @@ struct State {
     eof: bool,
     /// The stream of messages has told its end.
     reported: bool,
+    /// A turn pauses before the peer's Close.
+    pauses: bool,
+    /// The handler has been told of something in this turn.
+    told: bool,
 }
 
 impl<S> WebSocket<S> {

@@ -134,3 +134,22 @@ async fn a_connect_that_is_dropped_closes_what_it_had_opened() {
     let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut request)).await;
     assert!(read.is_ok(), "the connection is still open");
 }
+
+#[tokio::test]
+async fn a_connection_comes_from_the_local_address_that_is_set() {
+    let (listener, address) = listen().await;
+    let local = "127.0.0.9".parse().unwrap();
+    let from = Connector { local_address: Some(local), ..connector() };
+    let uri = format!("ws://{address}/").parse().unwrap();
+    let (dialled, accepted) = tokio::join!(from.dial(&uri), listener.accept());
+    let (mut accepted, peer) = accepted.unwrap();
+    assert_eq!(peer.ip(), local);
+    // Nothing is said on a stream that was only dialled.
+    drop(dialled.unwrap());
+    let mut said = Vec::new();
+    accepted.read_to_end(&mut said).await.unwrap();
+    assert_eq!(said, b"");
+
+    let v6 = Connector { local_address: Some("::1".parse().unwrap()), ..connector() };
+    assert!(matches!(v6.dial(&uri).await, Err(ConnectError::Environment(EnvironmentFault::Dial { .. }))));
+}

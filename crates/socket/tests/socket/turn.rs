@@ -193,3 +193,35 @@ async fn the_end_is_told_once() {
     }
     assert_eq!(told, 1);
 }
+
+/// Who answers after the turn still can, though the peer's Close came with its messages.
+#[tokio::test(start_paused = true)]
+async fn a_turn_pauses_before_the_close_if_it_is_told_to() {
+    let message = masked(TEXT, b"question");
+    let close = masked(CLOSE, &1000_u16.to_be_bytes());
+    let together = vec![Read::Data([message.clone(), close.clone()].concat())];
+    let apart = vec![Read::Data(message), Read::Data(close)];
+    for reads in [together, apart] {
+        let script = Script::new(reads);
+        let log = script.log();
+        let mut socket = server(script, &defaults());
+        socket.pause_before_close();
+        let mut questions = 0;
+        for expected in [Turn::Paused, Turn::Done] {
+            let turn = poll_fn(|cx| {
+                socket.poll_turn(cx, &mut |_, event| {
+                    questions += usize::from(matches!(event, Event::Text(_)));
+                    ControlFlow::Continue(())
+                })
+            });
+            assert_eq!(turn.await, expected);
+            if expected == Turn::Paused {
+                socket.connection_mut().send_text("answer").unwrap();
+            }
+        }
+        assert_eq!(questions, 1);
+        let seen = decode(&log.lock().unwrap().written, None);
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert_eq!(messages(seen), [Message::from("answer")]);
+    }
+}

@@ -1,0 +1,34 @@
+// Every case, for one encoding.
+import * as connect from "./connect.mjs";
+import * as delta from "./delta.mjs";
+import * as filter from "./filter.mjs";
+import * as history from "./history.mjs";
+import * as presence from "./presence.mjs";
+import * as publish from "./publish.mjs";
+import * as recovery from "./recovery.mjs";
+import * as restart from "./restart.mjs";
+import * as rpc from "./rpc.mjs";
+import * as serverSide from "./server_side.mjs";
+import * as subscribe from "./subscribe.mjs";
+import * as time from "./time.mjs";
+import { World } from "./world.mjs";
+
+// Those that wait for time to pass come first: they run beside the others.
+const CHAPTERS = { time, restart, connect, subscribe, publish, presence, history, recovery, delta, filter, rpc, "server side": serverSide };
+
+/** The cases: `{name, run}` each. `packages` and `rig` are the world's, `encoding` is json or protobuf. */
+export function cases(packages, rig, encoding, isLong = false) {
+  return Object.entries(CHAPTERS).flatMap(([chapter, { cases: both, protobufCases = {} }]) =>
+    Object.entries({ ...both, ...(encoding === "protobuf" ? protobufCases : {}) }).map(([name, act]) => ({
+      name: `${encoding}, ${chapter}: ${name}`,
+      async run() {
+        const world = new World(packages, rig, encoding, isLong);
+        try {
+          await act(world);
+        } finally {
+          world.end();
+        }
+      },
+    })),
+  );
+}
