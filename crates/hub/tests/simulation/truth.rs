@@ -130,6 +130,8 @@ pub(crate) struct Follow {
     filter: Option<FilterNode>,
     /// The stream that it has a place in.
     pub(crate) epoch: Option<String>,
+    /// Something of the stream before may have been handed on after the client asked to be let in.
+    pub(crate) is_turn: bool,
 }
 
 impl Follow {
@@ -142,7 +144,9 @@ impl Follow {
         filter: Option<FilterNode>,
     ) -> Self {
         let now = past.lengths();
+        let begin = position.and_then(|position| past.epochs.get(&position.epoch));
         Self {
+            is_turn: begin.copied().unwrap_or(now.kept) > asked.kept,
             kept: position.map_or(Next::Between(asked.kept, now.kept), |it| Next::At(past.after(it))),
             passing: Next::Between(asked.passing, now.passing),
             filter,
