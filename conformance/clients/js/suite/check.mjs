@@ -1,7 +1,9 @@
 // Assertions that say what they saw. Nothing of Node: this runs in pages as well.
 
 /** A check that failed. */
-export class Wrong extends Error {}
+export class Wrong extends Error {
+  name = "Wrong";
+}
 
 const KEYED = (value) => typeof value === "object" && value !== null;
 

@@ -11,7 +11,7 @@ async function pair(world, options) {
   const [publisher] = await world.connected({ user: "writer", line: `${world.line}-writer` });
   const [sub] = await subscribed(client, channel, options);
   const inbox = new Inbox(sub, "publication", ({ data }) => world.unpack(data));
-  return { channel, client, publisher, sub, inbox, publish: (value) => publisher.publish(channel, world.pack(value)) };
+  return { channel, client, sub, inbox, publish: (value) => publisher.publish(channel, world.pack(value)) };
 }
 
 /** Random edits of a random text: the same for the same seed. */
@@ -92,7 +92,9 @@ export const cases = {
 
 export const protobufCases = {
   "bytes come as differences, and to JSON clients as those of base64": async (world) => {
-    const { channel, publisher, sub } = await pair(world, { delta: "fossil" });
+    const channel = world.channel("delta");
+    const [publisher] = await world.connected({ user: "writer" });
+    const [sub] = await subscribed((await world.connected())[0], channel, { delta: "fossil" });
     const inbox = new Inbox(sub, "publication", ({ data }) => data);
     const [jsonSub] = await subscribed((await world.connected({ encoding: "json" }))[0], channel, { delta: "fossil" });
     const jsonInbox = new Inbox(jsonSub, "publication", ({ data }) => data);

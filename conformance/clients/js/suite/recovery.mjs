@@ -104,7 +104,7 @@ export const cases = {
     has(it.first, { recovered: false });
     await it.publish(1, 2);
     await it.inbox.take(2);
-    const [client] = await world.connected({ user: "other" });
+    const [client] = await world.connected({ user: "other", line: `${world.line}-other` });
     const sub = subscription(client, it.channel);
     const inbox = new Inbox(sub, "publication", ({ data }) => world.unpack(data));
     const event = next(sub, "subscribed");

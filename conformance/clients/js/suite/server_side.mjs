@@ -11,7 +11,7 @@ const api = (world, method, request) => world.rig("api", { method, request }).th
 export const cases = {
   "a token's channels are subscribed to": async (world) => {
     const [chat, plain] = [world.channel("chat"), world.own("outside")];
-    const client = await world.client({ claims: { channels: [plain], subs: { [chat]: { info: { a: 1 }, data: { hello: "é" } } } } });
+    const client = await world.client({ claims: { subs: { [plain]: {}, [chat]: { info: { a: 1 }, data: { hello: "é" } } } } });
     const events = new Inbox(client, "subscribed");
     const publications = new Inbox(client, "publication");
     const { client: id } = await connect(client);
@@ -24,6 +24,10 @@ export const cases = {
     equal(world.unpack(publication.info.chanInfo), { a: 1 });
     equal(Object.keys((await client.presence(chat)).clients), [id]);
     has(await unsubscribed(client, chat), { code: 105 });
+    const short = await world.client({ claims: { channels: [chat, plain] } });
+    const names = new Inbox(short, "subscribed", ({ channel }) => channel);
+    await connect(short);
+    equal((await names.take(3)).sort(), [chat, plain, "personal:#ann"].sort());
   },
 
   "each user has a channel": async (world) => {

@@ -8,7 +8,7 @@ export const cases = {
     let asked = 0;
     const getToken = async () => {
       asked += 1;
-      return signed({ sub: "ann", exp: inSeconds(asked < 3 ? 1 : 600) });
+      return signed({ sub: "ann", exp: inSeconds(asked < 3 ? 2 : 600) });
     };
     const client = await world.client({ user: null, getToken });
     const ends = new Inbox(client, "connecting");
@@ -21,21 +21,21 @@ export const cases = {
 
   "a connection that is not refreshed ends": async (world) => {
     let asked = 0;
-    const getToken = () => (asked++ ? new Promise(() => {}) : signed({ sub: "ann", exp: inSeconds(1) }));
+    const getToken = () => (asked++ ? new Promise(() => {}) : signed({ sub: "ann", exp: inSeconds(2) }));
     const client = await world.client({ user: null, getToken });
     await connect(client);
     has(await next(client, "connecting"), { code: 3005, reason: "connection expired" });
   },
 
   "a connection with a token and no other ends for good": async (world) => {
-    const client = await world.client({ claims: { exp: inSeconds(1) } });
+    const client = await world.client({ claims: { exp: inSeconds(2) } });
     await connect(client);
     has(await next(client, "disconnected"), { code: 1 });
   },
 
   "a newer token of somebody else ends the connection": async (world) => {
     let asked = 0;
-    const getToken = () => signed({ sub: asked++ ? "eve" : "ann", exp: inSeconds(asked === 1 ? 1 : 600) });
+    const getToken = () => signed({ sub: asked++ ? "eve" : "ann", exp: inSeconds(asked === 1 ? 2 : 600) });
     const client = await world.client({ user: null, getToken });
     await connect(client);
     has(await next(client, "disconnected"), { code: 3500 });
@@ -46,7 +46,7 @@ export const cases = {
     let asked = 0;
     const getToken = ({ channel }) => {
       asked += 1;
-      return signed({ sub: "ann", channel, exp: inSeconds(asked < 3 ? 1 : 600) });
+      return signed({ sub: "ann", channel, exp: inSeconds(asked < 3 ? 2 : 600) });
     };
     const [sub] = await subscribed(client, world.own("outside"), { getToken });
     const ends = new Inbox(sub, "subscribing");
@@ -59,7 +59,7 @@ export const cases = {
   "a subscription that is not refreshed ends": async (world) => {
     const [client] = await world.connected({ user: "ann" });
     let asked = 0;
-    const getToken = ({ channel }) => (asked++ ? new Promise(() => {}) : signed({ sub: "ann", channel, exp: inSeconds(1) }));
+    const getToken = ({ channel }) => (asked++ ? new Promise(() => {}) : signed({ sub: "ann", channel, exp: inSeconds(2) }));
     const [sub] = await subscribed(client, world.own("outside"), { getToken });
     has(await next(sub, "subscribing"), { code: 2501, reason: "subscription expired" });
     equal(client.state, "connected");
@@ -68,7 +68,7 @@ export const cases = {
   "the backend prolongs a connection, and ends it": async (world) => {
     const reply = (seconds) => ({ result: { expire_at: inSeconds(seconds) } });
     const meta = { refresh: { reply: reply(600) } };
-    const data = world.pack({ backend: { reply: { result: { user: "ann", expire_at: inSeconds(1), meta } } } });
+    const data = world.pack({ backend: { reply: { result: { user: "ann", expire_at: inSeconds(2), meta } } } });
     const [client, { client: id }] = await world.connected({ server: "hooks", user: null, data });
     const ends = new Inbox(client, "connecting");
     await until(async () => (await world.rig("asked", { like: { hook: "refresh", client: id } })).length, "the question");
@@ -76,21 +76,23 @@ export const cases = {
     equal(ends.rest(), []);
     const expired = { refresh: { reply: { result: { expired: true } } } };
     const other = await world.client({
-      server: "hooks", user: null, data: world.pack({ backend: { reply: { result: { user: "ann", expire_at: inSeconds(1), meta: expired } } } }),
+      server: "hooks", user: null, data: world.pack({ backend: { reply: { result: { user: "ann", expire_at: inSeconds(2), meta: expired } } } }),
     });
     await connect(other);
     has(await next(other, "connecting"), { code: 3005 });
   },
 
   "the backend prolongs a subscription, and ends it": async (world) => {
-    const [client] = await world.connected({ user: "ann" });
-    const channel = world.channel("granted");
-    const data = world.pack({ backend: { reply: { result: { expire_at: inSeconds(1) } } } });
-    const [sub] = await subscribed(client, channel, { data });
-    await until(async () => (await world.rig("asked", { like: { hook: "sub_refresh", channel } })).length, "the question");
-    const ends = new Inbox(sub, "subscribing");
-    await client.rpc("echo", world.pack(1));
-    has({ state: sub.state, ends: ends.rest().length }, { state: "subscribing", ends: 1 }, "a result without a time");
+    const data = () => world.pack({ backend: { reply: { result: { expire_at: inSeconds(2) } } } });
+    const replies = [{ result: { expire_at: inSeconds(600) } }, { result: { expired: true } }];
+    const [[goesOn], [ends]] = await Promise.all(replies.map(async (reply) => {
+      const [client] = await world.connected({ user: "ann", claims: { meta: { sub_refresh: { reply } } } });
+      return subscribed(client, world.channel("granted"), { data: data() });
+    }));
+    const others = new Inbox(goesOn, "subscribing");
+    has(await next(ends, "subscribing"), { code: 2501, reason: "subscription expired" });
+    await until(async () => (await world.rig("asked", { like: { hook: "sub_refresh", channel: goesOn.channel } })).length, "the question");
+    equal([goesOn.state, others.rest()], ["subscribed", []]);
   },
 
   "pings are answered": async (world) => {

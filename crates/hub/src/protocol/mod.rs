@@ -25,7 +25,7 @@ pub use command::{
 pub use reply::{
     ClientInfo, ConnectResult, DisconnectPush, ErrorReply, HistoryResult, MessagePush, Presence,
     PresenceResult, PresenceStatsResult, Publication, Push, RefreshPush, RefreshResult, Reply, RpcResult,
-    SubRefreshResult, SubscribePush, SubscribeResult, UnsubscribePush,
+    ServerSub, SubRefreshResult, SubscribePush, SubscribeResult, UnsubscribePush,
 };
 
 pub(crate) use json::nullable;

@@ -293,9 +293,9 @@ pub struct ConnectResult {
     #[serde(with = "raw", skip_serializing_if = "is_default")]
     pub data: Bytes,
     /// Channels that the server subscribed the client to.
-    #[prost(btree_map = "string, message", tag = "6")]
-    #[serde(skip_serializing_if = "is_default")]
-    pub subs: BTreeMap<String, SubscribeResult>,
+    #[prost(message, repeated, tag = "6")]
+    #[serde(with = "server_subs", skip_serializing_if = "is_default")]
+    pub subs: Vec<ServerSub>,
     /// Seconds from one ping to the next.
     #[prost(uint32, tag = "7")]
     #[serde(skip_serializing_if = "is_default")]
@@ -316,6 +316,20 @@ pub struct ConnectResult {
     #[prost(int64, tag = "11")]
     #[serde(skip_serializing_if = "is_default")]
     pub time: i64,
+}
+
+/// A channel that the server subscribed a client to: an entry of a map from names to results.
+///
+/// The result is there though there is nothing in it. In a map of `prost` it would be left out, which `protobufjs`, and with it
+/// centrifuge-js, takes for `null`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct ServerSub {
+    /// The channel.
+    #[prost(string, tag = "1")]
+    pub channel: String,
+    /// What came of it.
+    #[prost(message, optional, tag = "2")]
+    pub result: Option<SubscribeResult>,
 }
 
 /// What came of `subscribe`.
@@ -448,4 +462,25 @@ pub struct SubRefreshResult {
     #[prost(uint32, tag = "2")]
     #[serde(skip_serializing_if = "is_default")]
     pub ttl: u32,
+}
+
+/// In JSON, an object with a result for each channel.
+mod server_subs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{ServerSub, SubscribeResult};
+
+    pub(super) fn serialize<S: Serializer>(subs: &[ServerSub], serializer: S) -> Result<S::Ok, S::Error> {
+        let nothing = SubscribeResult::default();
+        serializer.collect_map(subs.iter().map(|sub| (&sub.channel, sub.result.as_ref().unwrap_or(&nothing))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<ServerSub>, D::Error> {
+        let subs = BTreeMap::<String, SubscribeResult>::deserialize(deserializer)?.into_iter();
+        Ok(subs.map(|(channel, result)| ServerSub { channel, result: Some(result) }).collect())
+    }
 }

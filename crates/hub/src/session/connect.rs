@@ -12,7 +12,7 @@ use crate::auth::TokenError;
 use crate::backend::{ConnectAsk, Occurrence, SubscribeGrant};
 use crate::channels::{Control, Order, Whom};
 use crate::protocol::{
-    ClientError, ClientInfo, ConnectRequest, ConnectResult, Disconnect, Encoding, Refusal, Reply,
+    ClientError, ClientInfo, ConnectRequest, ConnectResult, Disconnect, Encoding, Refusal, Reply, ServerSub,
     SubscribeRequest,
 };
 use crate::rules::{Rules, SubscribeRule};
@@ -216,7 +216,7 @@ async fn subscribe_all(
     rules: &Rules,
     identity: &mut Identity,
     request: &ConnectRequest,
-) -> Result<BTreeMap<String, crate::protocol::SubscribeResult>, Refusal> {
+) -> Result<Vec<ServerSub>, Refusal> {
     let mut grants = std::mem::take(&mut identity.subs);
     let of_token = if identity.may_choose { grants.len() } else { 0 };
     let named: Vec<String> = if of_token > 0 { grants.keys().cloned().collect() } else { Vec::new() };
@@ -234,13 +234,13 @@ async fn subscribe_all(
     if rules.client.channel_limit > 0 && grants.len() > rules.client.channel_limit {
         return Err(Disconnect::CHANNEL_LIMIT.into());
     }
-    let mut results = BTreeMap::new();
+    let mut subs = Vec::with_capacity(grants.len());
     for (name, grant) in grants {
         let asked = request.subs.get(&name).cloned().unwrap_or_default();
         let asked = SubscribeRequest { channel: name.clone(), token: String::new(), ..asked };
         let is_of_token = named.contains(&name);
         let result = subscribe::by_server(session, rules, &asked, grant, is_of_token).await?;
-        results.insert(name, result);
+        subs.push(ServerSub { channel: name, result: Some(result) });
     }
-    Ok(results)
+    Ok(subs)
 }

@@ -69,6 +69,10 @@ pub(super) async fn history(session: &Rc<Session>, request: HistoryRequest) -> R
             return Err(ClientError::PERMISSION_DENIED.into());
         }
     }
+    // Nothing lies before the beginning.
+    if request.reverse && request.since.as_ref().is_some_and(|since| since.offset == 0) {
+        return Err(ClientError::BAD_REQUEST.into());
+    }
     let most = match rules.client.history_max_publication_limit {
         0 => usize::MAX,
         most => most,
@@ -84,7 +88,7 @@ pub(super) async fn history(session: &Rc<Session>, request: HistoryRequest) -> R
     let history = history.map_err(|error| failed(session, channel.name, &error))?;
     if let Some(since) = &request.since {
         let is_same = since.epoch.is_empty() || since.epoch == history.position.epoch;
-        if !is_same || since.offset > history.position.offset {
+        if !is_same {
             return Err(ClientError::UNRECOVERABLE_POSITION.into());
         }
     }

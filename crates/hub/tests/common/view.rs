@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use antiphon_hub::delta;
 use antiphon_hub::protocol::{
     ChannelRequest, Command, ConnectRequest, ConnectResult, Disconnect, Empty, Encoding, ErrorReply,
-    Position, Publication, PublishRequest, Push, Reply, SubscribeRequest, SubscribeResult,
+    Position, Publication, PublishRequest, Push, Reply, ServerSub, SubscribeRequest, SubscribeResult,
 };
 use bytes::Bytes;
 
@@ -245,8 +245,8 @@ impl View {
     fn hear_connected(&mut self, connected: &ConnectResult) {
         assert!(self.client.is_none(), "connected twice");
         self.client = Some(connected.client.clone());
-        for (channel, result) in &connected.subs {
-            self.start(channel, result, None);
+        for ServerSub { channel, result } in &connected.subs {
+            self.start(channel, result.as_ref().unwrap(), None);
         }
     }
 

@@ -178,6 +178,7 @@ prop_compose! {
         subs in btree_map(".{0,5}", subscribed(data), 0..3),
         time in any::<i64>(),
     ) -> ConnectResult {
+        let subs = subs.into_iter().map(|(channel, result)| ServerSub { channel, result: Some(result) }).collect();
         ConnectResult { client, version, expires, ttl, data, subs, ping, pong, session, node, time }
     }
 }
