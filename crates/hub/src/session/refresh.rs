@@ -40,7 +40,7 @@ pub(super) async fn refresh(
     }
     let is_changed = {
         let state = session.state.borrow();
-        let gone = |(name, subscription): (&Rc<str>, &super::Subscription)| {
+        let gone = |(name, subscription): (&Rc<str>, &Box<super::Subscription>)| {
             subscription.is_of_token && !token.subs.contains_key(&**name)
         };
         token.subs.keys().any(|name| !state.subscriptions.contains_key(name.as_str()))

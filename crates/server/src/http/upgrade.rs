@@ -84,6 +84,10 @@ pub(super) fn accept(
 
 /// The headers that hooks are given.
 fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, Box<str>)]> {
+    if settings.forwarded_headers.is_empty() {
+        // Shares one empty list.
+        return Arc::default();
+    }
     let values = |name: &Box<str>| {
         let values = request.headers.get_all(&**name).iter();
         values.filter_map(|value| Some((name.clone(), value.to_str().ok()?.into()))).collect::<Vec<_>>()
