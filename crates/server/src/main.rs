@@ -20,12 +20,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-<<<<<<< HEAD
 use cli::{Cli, Command, ConfigCommand};
-=======
-use cli::{BenchCommand, Cli, Command, ConfigCommand};
 use config::server::Log;
->>>>>>> w-metrics
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -48,18 +44,12 @@ fn main() -> ExitCode {
 
 fn run(command: Command, log: Option<&str>) -> Result<(), String> {
     match command {
-<<<<<<< HEAD
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(args, log),
         Command::Connect(args) => client::connect(&args),
         Command::Pub(args) => client::publish(&args),
         Command::Sub(args) => client::subscribe(&args),
         Command::Token(args) => client::token(&args).and_then(|token| print(token.as_bytes())),
         Command::Bench(command) => bench::run(&command),
-=======
-        Command::Serve(args) => serve::run(args, log),
-        Command::Connect(args) => client::run(&args),
-        Command::Bench(BenchCommand::Echo(args)) => print(bench::echo(&args)?.as_bytes()),
->>>>>>> w-metrics
         Command::Config(ConfigCommand::Default) => print(config::default_toml()?.as_bytes()),
         Command::Config(ConfigCommand::Schema) => print(format!("{:#}\n", config::json_schema()).as_bytes()),
         Command::Config(ConfigCommand::Check { file }) => {

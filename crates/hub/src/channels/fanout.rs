@@ -11,7 +11,6 @@ use tracing::Span;
 use super::clients::Clients;
 use super::place::{Place, Taken};
 use super::{Hub, Mail, Member, Wants, WorkerId};
-use crate::engine::Event;
 use crate::metrics::{Durations, Metrics};
 use crate::protocol::Position;
 use crate::trace;
@@ -34,10 +33,23 @@ pub struct Local {
 #[derive(Default)]
 struct Scratch {
     mail: Vec<Mail>,
+    turn: Turn,
+}
+
+/// What one delivery does.
+#[derive(Default)]
+struct Turn {
+    /// A member is flushed as soon as it has everything of its channel.
+    flushes: bool,
+    /// Who is to be flushed at the end.
     queued: Vec<Rc<dyn Member>>,
-    /// When the publications of this turn were handed on.
-    handed: Vec<u64>,
     lost: Vec<(Rc<dyn Member>, Rc<str>)>,
+    deliveries: u64,
+    bytes: u64,
+    /// When the publications were handed on.
+    handed: Vec<u64>,
+    /// The span of the writing at the end, where that is traced.
+    writing: Option<Span>,
 }
 
 impl Local {
@@ -102,124 +114,78 @@ impl Local {
     pub fn deliver(&self) {
         // A delivery under way takes what comes meanwhile with its next turn.
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
-        let Scratch { mail, queued, handed, lost } = &mut *scratch;
+        let Scratch { mail, turn } = &mut *scratch;
         self.hub.take(self.worker, mail);
-<<<<<<< HEAD
-        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand.
-        let is_one_channel = mail.chunk_by(Mail::is_of_one_channel).count() == 1;
+        let is_traced = mail.iter().filter_map(Mail::post).any(|post| post.is_traced());
+        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand. A trace tells
+        // the queueing from the writing.
+        turn.flushes = !is_traced && mail.chunk_by(Mail::is_of_one_channel).count() == 1;
         for run in mail.chunk_by(Mail::is_of_one_channel) {
             match run {
                 [Mail::Control(control)] => self.clients.order(control),
-                posts => self.fan_out(posts, is_one_channel, queued, lost),
-=======
-        if mail.is_empty() {
-            return;
-        }
-        let (mut deliveries, mut bytes) = (0, 0);
-        let mut writing = Span::none();
-        for mail in mail.drain(..) {
-            let post = match mail {
-                Mail::Post(post) => post,
-                Mail::Control(control) => {
-                    self.clients.order(&control);
-                    continue;
-                }
-            };
-            let channels = self.channels.borrow();
-            let Some((name, places)) = channels.get_key_value(&*post.channel) else { continue };
-            let span = trace::fan_out(&post.span, &post.channel, post.offset(), self.worker);
-            let entered = span.enter();
-            let before = deliveries;
-            for (_, place) in places {
-                match place.take(&post) {
-                    Taken::Nothing => {}
-                    Taken::Frame(form) => {
-                        let frame = post.frame(form);
-                        deliveries += 1;
-                        bytes += frame.plain().len();
-                        if place.member.queue(frame) {
-                            queued.push(Rc::clone(&place.member));
-                        }
-                    }
-                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
-                }
->>>>>>> w-metrics
-            }
-            if let Event::Publication { .. } = post.event {
-                handed.push(post.at);
-            }
-            drop(entered);
-            if !span.is_disabled() {
-                span.record("members", deliveries - before);
-                match writing.is_disabled() {
-                    true => writing = trace::write(&span, self.worker),
-                    false => drop(writing.follows_from(&span)),
-                }
+                posts => self.fan_out(posts, turn),
             }
         }
-<<<<<<< HEAD
         mail.clear();
-        for member in queued.drain(..) {
-            member.flush();
-        }
-=======
-        writing.record("members", queued.len());
-        writing.in_scope(|| queued.drain(..).for_each(|member| member.flush()));
+        let writing = turn.writing.take().unwrap_or_else(Span::none);
+        writing.record("members", turn.queued.len());
+        writing.in_scope(|| turn.queued.drain(..).for_each(|member| member.flush()));
         drop(writing);
-        self.metrics.deliveries.add(deliveries);
-        self.metrics.delivery_bytes.add(bytes as u64);
-        self.measure(handed);
->>>>>>> w-metrics
-        for (member, channel) in lost.drain(..) {
+        self.count(turn);
+        for (member, channel) in turn.lost.drain(..) {
             member.lost(&channel);
         }
     }
 
     /// Delivers posts of one channel to its members.
-    fn fan_out(
-        &self,
-        posts: &[Mail],
-        flushes: bool,
-        queued: &mut Vec<Rc<dyn Member>>,
-        lost: &mut Vec<(Rc<dyn Member>, Rc<str>)>,
-    ) {
+    fn fan_out(&self, posts: &[Mail], turn: &mut Turn) {
         let posts = || posts.iter().filter_map(Mail::post);
         let Some(first) = posts().next() else { return };
         let channels = self.channels.borrow();
         let Some((name, places)) = channels.get_key_value(&*first.channel) else { return };
-        let mut deliveries = 0;
+        let traced = posts().filter(|post| post.is_traced());
+        let spans: Vec<Span> = traced.map(|post| trace::fan_out(post, self.worker, places.len())).collect();
         for (_, place) in places {
             let mut has_more = false;
             for post in posts() {
                 match place.take(post) {
                     Taken::Nothing => {}
                     Taken::Frame(form) => {
-                        deliveries += 1;
-                        has_more |= place.member.queue(post.frame(form));
+                        let frame = post.frame(form);
+                        turn.deliveries += 1;
+                        turn.bytes += frame.plain().len() as u64;
+                        has_more |= place.member.queue(frame);
                     }
-                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
+                    Taken::Lost => turn.lost.push((Rc::clone(&place.member), Rc::clone(name))),
                 }
             }
-            match (has_more, flushes) {
+            match (has_more, turn.flushes) {
                 (true, true) => place.member.flush(),
-                (true, false) => queued.push(Rc::clone(&place.member)),
+                (true, false) => turn.queued.push(Rc::clone(&place.member)),
                 (false, _) => {}
             }
         }
-        self.metrics.deliveries.add(deliveries);
-    }
-}
-
-impl Local {
-    /// Counts how long the publications took that were handed on at these moments and are delivered now.
-    fn measure(&self, handed: &mut Vec<u64>) {
-        if handed.is_empty() {
-            return;
+        turn.handed.extend(posts().filter(|post| post.is_publication()).map(|post| post.at));
+        for span in spans {
+            match &turn.writing {
+                Some(writing) => drop(writing.follows_from(&span)),
+                None => turn.writing = Some(trace::write(&span, self.worker)),
+            }
         }
-        let now = self.hub.nanos();
-        let mut lags = Durations::default();
-        handed.drain(..).for_each(|at| lags.observe(now.saturating_sub(at)));
-        self.metrics.delivery_lag.add(&lags);
+    }
+
+    /// Counts what was delivered in a turn, and how long it took.
+    fn count(&self, turn: &mut Turn) {
+        if turn.deliveries > 0 {
+            self.metrics.deliveries.add(std::mem::take(&mut turn.deliveries));
+            self.metrics.delivery_bytes.add(std::mem::take(&mut turn.bytes));
+        }
+        if !turn.handed.is_empty() {
+            let now = self.hub.nanos();
+            let mut lags = Durations::default();
+            turn.handed.drain(..).for_each(|at| lags.observe(now.saturating_sub(at)));
+            self.metrics.delivery_lag.add(&lags);
+        }
     }
 }
 
@@ -247,12 +213,12 @@ impl Membership {
                 if let Taken::Frame(form) = place.take(&post) {
                     let frame = post.frame(form);
                     deliveries += 1;
-                    bytes += frame.plain().len();
+                    bytes += frame.plain().len() as u64;
                     place.member.queue(frame);
                 }
             }
             self.local.metrics.deliveries.add(deliveries);
-            self.local.metrics.delivery_bytes.add(bytes as u64);
+            self.local.metrics.delivery_bytes.add(bytes);
         });
         !self.is_lost()
     }

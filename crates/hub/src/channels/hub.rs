@@ -155,17 +155,10 @@ impl Hub {
 impl Sink for Hub {
     fn deliver(&self, channel: &str, event: Event) {
         let shard = self.shard(channel);
-<<<<<<< HEAD
         let Some(watchers) = shard.get(channel) else { return };
-        let post = Arc::new(Post::new(channel, event));
+        let post = Arc::new(Post::new(channel, event, self.nanos()));
         for watcher in watchers {
             self.mailbox(watcher.worker).post(Mail::Post(Arc::clone(&post)));
-=======
-        let Some(workers) = shard.get(channel) else { return };
-        let post = Arc::new(Post::new(channel, event, self.nanos()));
-        for &worker in workers {
-            self.mailbox(worker).post(Mail::Post(Arc::clone(&post)));
->>>>>>> w-metrics
         }
     }
 }

@@ -49,7 +49,10 @@ enum Stage {
     },
     Live,
     /// Each publication must follow the one before it.
-    Positioned { offset: u64, epoch: Arc<str> },
+    Positioned {
+        offset: u64,
+        epoch: Arc<str>,
+    },
     /// Something was missed: nothing more is taken.
     Lost,
 }

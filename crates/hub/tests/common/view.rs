@@ -154,7 +154,8 @@ impl View {
 
     /// The channels that it is not subscribed to, and could recover in.
     pub(crate) fn left(&self) -> impl Iterator<Item = &str> {
-        let known = self.channels.iter().filter(|(_, known)| !known.is_subscribed && known.position.is_some());
+        let known =
+            self.channels.iter().filter(|(_, known)| !known.is_subscribed && known.position.is_some());
         known.map(|(name, _)| name.as_str())
     }
 

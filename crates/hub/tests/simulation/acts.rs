@@ -56,7 +56,8 @@ impl Sim {
     fn data(&mut self) -> Bytes {
         self.published += 1;
         let number = self.published;
-        format!(r#"{{"number":{number},"says":"something that is much the same in all publications"}}"#).into()
+        format!(r#"{{"number":{number},"says":"something that is much the same in all publications"}}"#)
+            .into()
     }
 
     fn channel(&mut self) -> String {
@@ -67,7 +68,11 @@ impl Sim {
     fn channel_for(&mut self, owner: usize) -> String {
         let before: Vec<_> = self.clients[owner].mind.view.left().map(str::to_owned).collect();
         let before: Vec<_> = before.into_iter().filter(|name| self.channels.contains(name)).collect();
-        if before.is_empty() || self.random.percent(40) { self.channel() } else { self.random.pick(&before).clone() }
+        if before.is_empty() || self.random.percent(40) {
+            self.channel()
+        } else {
+            self.random.pick(&before).clone()
+        }
     }
 
     /// Most clients are there when the simulation begins, in some channels.
@@ -80,7 +85,9 @@ impl Sim {
             let Some(number) = self.clients[owner].link else { continue };
             for _ in 0..self.random.below(4) {
                 let channel = self.channel();
-                if !self.clients[owner].mind.view.is_subscribed(&channel) && !self.links[&number].peer.is_busy() {
+                if !self.clients[owner].mind.view.is_subscribed(&channel)
+                    && !self.links[&number].peer.is_busy()
+                {
                     self.subscribe(owner, number, channel);
                 }
             }
@@ -127,7 +134,10 @@ impl Sim {
         let links = self.links_of(&user);
         let (order, what) = match self.random.below(4) {
             0 => (Order::Disconnect(Disconnect::FORCE_RECONNECT), "disconnects"),
-            1 => (Order::Unsubscribe { channel: String::new(), reason: Unsubscribed::BY_SERVER }, "unsubscribes"),
+            1 => (
+                Order::Unsubscribe { channel: String::new(), reason: Unsubscribed::BY_SERVER },
+                "unsubscribes",
+            ),
             2 => (self.order_in(), "subscribes"),
             _ if self.climate.refreshes => (Order::Disconnect(Disconnect::FORCE_RECONNECT), "disconnects"),
             _ => {
@@ -164,7 +174,9 @@ impl Sim {
         for number in links {
             let link = self.links.get(number);
             match order {
-                Order::Disconnect(_) => assert!(link.is_none(), "connection {number} stays in spite of an order"),
+                Order::Disconnect(_) => {
+                    assert!(link.is_none(), "connection {number} stays in spite of an order")
+                }
                 Order::Unsubscribe { .. } => {
                     let left = self.mind(*number).view.channels().count();
                     assert_eq!(left, 0, "connection {number} stays in channels in spite of an order");
@@ -309,8 +321,13 @@ impl Sim {
     fn refresh(&mut self, owner: usize, number: u64) -> String {
         let user = self.clients[owner].user.clone();
         let expire_at = self.world.unix() + 100 + self.random.below(1000) as u64;
-        let private: Vec<_> =
-            self.clients[owner].mind.view.channels().filter(|name| name.starts_with('$')).map(str::to_owned).collect();
+        let private: Vec<_> = self.clients[owner]
+            .mind
+            .view
+            .channels()
+            .filter(|name| name.starts_with('$'))
+            .map(str::to_owned)
+            .collect();
         if let Some(channel) = private.first().cloned() {
             let token = realm::channel_token(&user, &channel, expire_at);
             self.links.get_mut(&number).unwrap().channels_expire_at.insert(channel.clone(), expire_at);
@@ -320,10 +337,8 @@ impl Sim {
         } else if !user.is_empty() && !self.climate.refreshes {
             let info = self.new_info(Some(number));
             let token = realm::connect_token(&user, expire_at, &info);
-            let message = self.clients[owner]
-                .mind
-                .view
-                .say(|command| command.refresh = Some(RefreshRequest { token }));
+            let message =
+                self.clients[owner].mind.view.say(|command| command.refresh = Some(RefreshRequest { token }));
             self.say(number, message);
             if self.links.contains_key(&number) {
                 self.prolong(number, expire_at, info);
@@ -341,7 +356,8 @@ impl Sim {
             0 => view.say(|command| command.presence = Some(named)),
             1 => view.say(|command| command.presence_stats = Some(named)),
             2 => view.say(|command| {
-                command.history = Some(HistoryRequest { channel: channel.clone(), limit: 5, ..Default::default() });
+                command.history =
+                    Some(HistoryRequest { channel: channel.clone(), limit: 5, ..Default::default() });
             }),
             3 => view.say(|command| {
                 command.rpc = Some(RpcRequest { method: "m".into(), data: Bytes::from_static(b"{}") });
@@ -363,4 +379,3 @@ impl Sim {
         });
     }
 }
-

@@ -81,7 +81,11 @@ impl Sim {
             let here = self.members.get(channel).unwrap_or(&nobody);
             let known: BTreeMap<_, _> = mind.others(channel).collect();
             for (other, is_there) in &known {
-                assert_eq!(here.contains_key(*other), *is_there, "{other} in {channel}, as {client} knows it");
+                assert_eq!(
+                    here.contains_key(*other),
+                    *is_there,
+                    "{other} in {channel}, as {client} knows it"
+                );
             }
             let tells = self.world.node.rules().channel(channel).unwrap().rules.options.join_leave;
             let since = here[&client].since;
@@ -126,6 +130,10 @@ impl Sim {
                 && (since.offset == kept.position.offset
                     || offsets.first().is_some_and(|first| *first <= since.offset + 1))
         };
-        assert!(!is_there, "{channel} has {offsets:?} and is at {:?}: {since:?} could recover", kept.position);
+        assert!(
+            !is_there,
+            "{channel} has {offsets:?} and is at {:?}: {since:?} could recover",
+            kept.position
+        );
     }
 }

@@ -81,15 +81,31 @@ fn thousands_of_clients_are_given_what_they_should() {
                 sim.check_all();
             }
         }
-        println!("seed {seed}: {clients} clients, {steps} steps, {} publications, {:?}", sim.truth.count(), sim.told);
+        println!(
+            "seed {seed}: {clients} clients, {steps} steps, {} publications, {:?}",
+            sim.truth.count(),
+            sim.told
+        );
         sim.end();
     }
 }
 
 /// What an engine on a network and an application take their time for.
 const LATE: &[&str] = &[
-    "watch", "unwatch", "history", "announce", "publish", "add", "remove", "list", "stats", "refresh", "subscribe",
-    "may publish", "sub_refresh", "rpc",
+    "watch",
+    "unwatch",
+    "history",
+    "announce",
+    "publish",
+    "add",
+    "remove",
+    "list",
+    "stats",
+    "refresh",
+    "subscribe",
+    "may publish",
+    "sub_refresh",
+    "rpc",
 ];
 
 /// Everything is answered late, and in between anything happens. What each client is given is checked at once, all else when
@@ -115,7 +131,11 @@ fn late_answers_change_nothing() {
                 sim.check_all();
             }
         }
-        println!("seed {seed}: {clients} clients, {steps} steps, {} publications, {:?}", sim.truth.count(), sim.told);
+        println!(
+            "seed {seed}: {clients} clients, {steps} steps, {} publications, {:?}",
+            sim.truth.count(),
+            sim.told
+        );
         sim.world.desk.slow_down(&[]);
         sim.end();
     }

@@ -78,7 +78,14 @@ pub(crate) fn book(climate: Climate) -> RuleBook {
         ..stream.clone()
     };
     let mine = ChannelOptions { allow_user_limited_channels: true, ..short.clone() };
-    let named = [("stream", stream), ("short", short), ("plain", open), ("cache", cache), ("hook", hook), ("mine", mine)];
+    let named = [
+        ("stream", stream),
+        ("short", short),
+        ("plain", open),
+        ("cache", cache),
+        ("hook", hook),
+        ("mine", mine),
+    ];
     RuleBook {
         client: ClientOptions {
             allow_anonymous_connect_without_token: true,
