@@ -467,7 +467,7 @@ impl Session {
             Command { presence_stats: Some(request), .. } => query::presence_stats(self, &request).await?,
             Command { history: Some(request), .. } => query::history(self, request).await?,
             Command { ping: Some(_), .. } => Reply { ping: Some(Empty {}), ..Reply::default() },
-            Command { send: Some(request), .. } => return query::send(self, request).map(|()| None),
+            Command { send: Some(request), .. } => return query::send(self, &request).map(|()| None),
             Command { rpc: Some(request), .. } => Box::pin(query::rpc(self, request)).await?,
             Command { refresh: Some(request), .. } => Box::pin(refresh::refresh(self, now, request)).await?,
             Command { sub_refresh: Some(request), .. } => {
