@@ -88,11 +88,12 @@ fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, B
         // Shares one empty list.
         return Arc::default();
     }
-    let values = |name: &Box<str>| {
-        let values = request.headers.get_all(&**name).iter();
-        values.filter_map(|value| Some((name.clone(), value.to_str().ok()?.into()))).collect::<Vec<_>>()
-    };
-    settings.forwarded_headers.iter().flat_map(values).collect()
+    let mut list = Vec::new();
+    for name in &*settings.forwarded_headers {
+        let values = request.headers.get_all(&**name).iter().filter_map(|value| value.to_str().ok());
+        list.extend(values.map(|value| (name.clone(), value.into())));
+    }
+    list.into()
 }
 
 /// Who is in `/raw/x` subscribes and publishes without saying who it is.
