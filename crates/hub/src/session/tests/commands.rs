@@ -10,7 +10,7 @@ use super::{Client, book, kept, namespace, publish_in};
 use crate::engine::Publish;
 use crate::data::Data;
 use crate::options::{ChannelOptions, ClientOptions, RpcOptions};
-use crate::protocol::{ConnectRequest, Encoding, PublishRequest, SubscribeRequest};
+use crate::protocol::{Encoding, PublishRequest, SubscribeRequest};
 use crate::rules::RuleBook;
 
 fn world() -> World {
@@ -216,7 +216,8 @@ fn history_is_what_was_asked_for() {
         (r#","limit":9,"since":{"offset":3}"#, Ok(vec![4, 5])),
         (r#","limit":9,"since":{"offset":3,"epoch":"EPOCH"},"reverse":true"#, Ok(vec![2, 1])),
         (r#","limit":9,"since":{"offset":3,"epoch":"other"}"#, Err(112)),
-        (r#","limit":9,"since":{"offset":6,"epoch":"EPOCH"}"#, Err(112)),
+        (r#","limit":9,"since":{"offset":6,"epoch":"EPOCH"}"#, Ok(vec![])),
+        (r#","limit":9,"since":{"offset":0,"epoch":"EPOCH"},"reverse":true"#, Err(107)),
     ] {
         let request = request.replace("EPOCH", &epoch);
         let heard = client.say(&format!(r#"{{"id":2,"history":{{"channel":"kept:a"{request}}}}}"#));
@@ -271,18 +272,11 @@ fn json_and_protobuf_understand_each_other() {
     let mut json = Client::connected(&world);
     json.subscribe("a");
     let mut protobuf = Peer::new(&world, 0, Encoding::Protobuf);
-    let connect = ConnectRequest::default();
-    let subscribe = SubscribeRequest { channel: "a".into(), ..SubscribeRequest::default() };
-    let mut message = Vec::new();
-    for (id, fill) in [
-        (1, &|it: &mut crate::protocol::Command| it.connect = Some(Box::new(connect.clone())))
-            as (u32, &dyn Fn(&mut crate::protocol::Command)),
-        (2, &|it| it.subscribe = Some(Box::new(subscribe.clone()))),
-    ] {
-        let mut command = command(id);
-        fill(&mut command);
-        command.encode_length_delimited(&mut message).unwrap();
-    }
+    let mut first = command(1);
+    first.connect = Some(Box::default());
+    let mut second = command(2);
+    second.subscribe = Some(Box::new(SubscribeRequest { channel: "a".into(), ..SubscribeRequest::default() }));
+    let message = [first, second].map(|command| command.encode_length_delimited_to_vec()).concat();
     protobuf.receive(message);
     protobuf.turn(&world);
     protobuf.take();

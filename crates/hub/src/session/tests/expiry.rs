@@ -116,8 +116,8 @@ fn the_backend_prolongs_connections_or_not() {
         (Err(Refusal::Disconnect(ends)), "4500"),
     ] {
         let now = world.unix();
-        let grant = ConnectGrant { user: "ada".into(), expire_at: now + 10, ..ConnectGrant::default() };
-        world.application.answers(|answers| (answers.connect, answers.refresh) = (Ok(grant), goes(now + 30)));
+        let grant = |expire_at| ConnectGrant { user: "ada".into(), expire_at, ..ConnectGrant::default() };
+        world.application.answers(|answers| (answers.connect, answers.refresh) = (Ok(grant(now + 10)), goes(now + 30)));
         let mut client = Client::new(&world);
         let heard = client.say(r#"{"id":1,"connect":{}}"#);
         assert!(!heard.contains("expires"), "it is not the client's to refresh: {heard}");
@@ -125,8 +125,8 @@ fn the_backend_prolongs_connections_or_not() {
         assert_eq!(client.during(12), "");
         assert_eq!(world.application.asked(), ["refresh ada"], "once");
         assert_eq!(client.refresh(&json!({ "sub": "ada" })), "3501");
+        world.application.answers(|answers| (answers.connect, answers.refresh) = (Ok(grant(now + 22)), answer));
         let mut client = Client::connected(&world);
-        world.application.answers(|answers| answers.refresh = answer);
         assert_eq!(client.during(12), code);
     }
     assert!(world.unix() > begin);
@@ -232,9 +232,11 @@ fn a_slow_backend_is_asked_once_about_each() {
 
 #[test]
 fn what_the_server_subscribed_to_ends_with_the_connection() {
-    let world = world(|_| {});
-    let subs = json!({ "a": { "expire_at": world.unix() + 10 } });
-    let mut client = connected(&world, &json!({ "sub": "ada", "subs": subs }));
+    let world = world(|book| book.client.connect_proxy_enabled = true);
+    let sub = SubscribeGrant { expire_at: world.unix() + 10, ..SubscribeGrant::default() };
+    let grant = ConnectGrant { subs: [("a".to_owned(), sub)].into(), ..ConnectGrant::default() };
+    world.application.answers(|answers| answers.connect = Ok(grant));
+    let mut client = Client::connected(&world);
     assert_eq!(client.during(34), "");
     assert_eq!(client.during(2), "3006");
 }

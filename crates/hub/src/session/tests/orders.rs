@@ -64,7 +64,7 @@ fn orders_reach_those_they_are_for() {
 fn the_server_unsubscribes() {
     let world = world();
     let mut ada = client(&world, "ada", "", 0);
-    ["a", "b", "kept:c"].map(|channel| ada.subscribe(channel));
+    ["a", "b", "kept:c"].iter().for_each(|channel| ada.subscribe(channel));
     let reason = Unsubscribed { code: 2000, reason: "why not".into() };
     let unsubscribe = |channel: &str| Order::Unsubscribe { channel: channel.to_owned(), reason: reason.clone() };
     order(&world, whom("ada"), unsubscribe("a"));
@@ -81,7 +81,8 @@ fn the_server_unsubscribes() {
     let mut heard: Vec<_> = ada.turn().lines().map(str::to_owned).collect();
     heard.sort();
     assert_eq!(heard, [told("b"), told("kept:c")], "of all channels");
-    assert_eq!(world.node.metrics().unsubscribes.values(), [3, 0, 0, 0]);
+    let unsubscribes = world.node.metrics().unsubscribes.values().filter(|(_, count)| *count > 0);
+    assert_eq!(unsubscribes.collect::<Vec<_>>(), [(Some(2000), 3)]);
     assert_eq!(world.engine.everyone().len(), 0);
 }
 

@@ -13,6 +13,7 @@ fn world() -> World {
         let chosen = ChannelOptions { allow_tags_filter: true, ..cache.clone() };
         book.namespaces = vec![
             namespace("kept", ChannelOptions { allow_tags_filter: true, ..kept() }),
+            namespace("forced", ChannelOptions { force_recovery: true, ..kept() }),
             namespace("cache", cache),
             namespace("auto", auto),
             namespace("chosen", chosen),
@@ -114,16 +115,21 @@ fn without_recovery_a_subscription_begins_where_the_stream_is() {
 #[test]
 fn what_the_server_subscribes_a_client_to_is_recovered_at_connect() {
     let world = world();
-    let epoch = fill(&world, "kept:a", 5);
+    let epoch = fill(&world, "forced:a", 5);
     // A client may name channels that it may subscribe to anyway; of others nothing is said.
-    let request = format!(
-        r#"{{"id":1,"connect":{{"subs":{{"kept:a":{{"recover":true,"offset":3,"epoch":"{epoch}"}},"cache:x":{{}},"no:a":{{}}}}}}}}"#
-    );
+    let named = format!(r#""forced:a":{{"recover":true,"offset":3,"epoch":"{epoch}"}},"kept:a":{{"recover":true}},"no:a":{{}}"#);
     let mut client = Client::new(&world);
-    let reply = replies(&client.say(&request).into(), Encoding::Json).remove(0);
-    let subs = reply.connect.unwrap().subs;
-    assert_eq!(subs.keys().collect::<Vec<_>>(), ["cache:x", "kept:a"]);
-    assert!(!subs["kept:a"].was_recovering, "nothing makes it recoverable");
-    publish_in(&world, "kept:a", "6");
+    let heard = client.say(&format!(r#"{{"id":1,"connect":{{"subs":{{{named}}}}}}}"#));
+    let reply = replies(&heard.into(), Encoding::Json).remove(0);
+    let outcomes = reply.connect.unwrap().subs.into_iter().map(|sub| {
+        let result = sub.result.unwrap();
+        let offsets: Vec<_> = result.publications.iter().map(|publication| publication.offset).collect();
+        (sub.channel, result.was_recovering, result.recovered, offsets)
+    });
+    let forced = ("forced:a".to_owned(), true, true, vec![4, 5]);
+    // Nothing makes this one recoverable.
+    let kept = ("kept:a".to_owned(), false, false, vec![]);
+    assert_eq!(outcomes.collect::<Vec<_>>(), [forced, kept]);
+    publish_in(&world, "forced:a", "6");
     assert!(client.turn().contains(r#""offset":6"#));
 }
