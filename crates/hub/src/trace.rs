@@ -10,6 +10,7 @@
 use tracing::field::{Empty, display};
 use tracing::{Level, Span, span_enabled, trace_span};
 
+use crate::channels::Post;
 use crate::engine::{EngineError, Publish, Published};
 
 /// The target of the spans, for filters.
@@ -39,12 +40,9 @@ pub(crate) fn current() -> Span {
     if span_enabled!(Level::TRACE) { Span::current() } else { Span::none() }
 }
 
-/// The queueing of a publication to one worker's members. Nothing, where the publication is not traced.
-pub(crate) fn fan_out(publication: &Span, channel: &str, offset: u64, worker: u16) -> Span {
-    if publication.is_disabled() {
-        return Span::none();
-    }
-    trace_span!(parent: publication, "fan_out", channel, offset, worker, members = Empty)
+/// The queueing of a publication to one worker's members.
+pub(crate) fn fan_out(post: &Post, worker: u16, members: usize) -> Span {
+    trace_span!(parent: &post.span, "fan_out", channel = &*post.channel, offset = post.offset(), worker, members)
 }
 
 /// The writing to the sockets of everybody for whom something was queued in one turn. It belongs to the first `fan_out` of the turn

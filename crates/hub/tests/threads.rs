@@ -71,7 +71,7 @@ impl Client {
     /// Has its turn, and notes what it has been given.
     fn turn(&mut self, world: &World, log: &mut Log) {
         self.peer.turn(world);
-        self.view.hear_all(self.peer.take());
+        self.view.hear_all(&self.peer.take());
         for (channel, seen) in self.view.take_seen() {
             let channel = CHANNELS.iter().find(|name| **name == channel).unwrap();
             for seen in seen {

@@ -195,9 +195,9 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_is_named_with_the_place_that_it_stands_in() {
-        let settings = Log { level: "loud".into(), ..Log::default() };
+        let settings = Log { level: "x=loud".into(), ..Log::default() };
         let said = start(None, &settings, None).unwrap_err();
-        assert!(said.starts_with(r#"log.level "loud": "#), "{said}");
+        assert!(said.starts_with(r#"log.level "x=loud": "#), "{said}");
         let said = start(Some("a=b=c"), &settings, None).unwrap_err();
         assert!(said.starts_with(r#"--log "a=b=c": "#), "{said}");
     }

@@ -11,7 +11,6 @@ use tracing::Span;
 use super::clients::Clients;
 use super::place::{Place, Taken};
 use super::{Hub, Mail, Member, Wants, WorkerId};
-use crate::engine::Event;
 use crate::metrics::{Durations, Metrics};
 use crate::protocol::Position;
 use crate::trace;
@@ -34,18 +33,23 @@ pub struct Local {
 #[derive(Default)]
 struct Scratch {
     mail: Vec<Mail>,
-    tally: Tally,
+    turn: Turn,
 }
 
-/// What came of a delivery so far.
+/// What one delivery does.
 #[derive(Default)]
-struct Tally {
-    /// Who has something to flush.
+struct Turn {
+    /// A member is flushed as soon as it has everything of its channel.
+    flushes: bool,
+    /// Who is to be flushed at the end.
     queued: Vec<Rc<dyn Member>>,
-    /// Who has missed something, and where.
     lost: Vec<(Rc<dyn Member>, Rc<str>)>,
     deliveries: u64,
     bytes: u64,
+    /// When the publications were handed on.
+    handed: Vec<u64>,
+    /// The span of the writing at the end, where that is traced.
+    writing: Option<Span>,
 }
 
 impl Local {
@@ -110,36 +114,37 @@ impl Local {
     pub fn deliver(&self) {
         // A delivery under way takes what comes meanwhile with its next turn.
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
-        let Scratch { mail, tally } = &mut *scratch;
+        let Scratch { mail, turn } = &mut *scratch;
         self.hub.take(self.worker, mail);
-        if mail.is_empty() {
-            return;
-        }
-        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand.
-        let flushes = mail.chunk_by(Mail::is_of_one_channel).count() == 1;
-        let mut writing = Span::none();
+        let is_traced = mail.iter().filter_map(Mail::post).any(|post| post.is_traced());
+        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand. A trace tells
+        // the queueing from the writing.
+        turn.flushes = !is_traced && mail.chunk_by(Mail::is_of_one_channel).count() == 1;
         for run in mail.chunk_by(Mail::is_of_one_channel) {
             match run {
                 [Mail::Control(control)] => self.clients.order(control),
-                posts if posts.iter().any(Mail::is_traced) => self.trace(posts, tally, &mut writing),
-                posts => self.fan_out(posts, flushes, tally),
+                posts => self.fan_out(posts, turn),
             }
         }
-        writing.record("members", tally.queued.len());
-        writing.in_scope(|| tally.queued.drain(..).for_each(|member| member.flush()));
-        self.measure(mail, tally);
         mail.clear();
-        for (member, channel) in tally.lost.drain(..) {
+        let writing = turn.writing.take().unwrap_or_else(Span::none);
+        writing.record("members", turn.queued.len());
+        writing.in_scope(|| turn.queued.drain(..).for_each(|member| member.flush()));
+        drop(writing);
+        self.count(turn);
+        for (member, channel) in turn.lost.drain(..) {
             member.lost(&channel);
         }
     }
 
     /// Delivers posts of one channel to its members.
-    fn fan_out(&self, posts: &[Mail], flushes: bool, tally: &mut Tally) {
+    fn fan_out(&self, posts: &[Mail], turn: &mut Turn) {
         let posts = || posts.iter().filter_map(Mail::post);
         let Some(first) = posts().next() else { return };
         let channels = self.channels.borrow();
         let Some((name, places)) = channels.get_key_value(&*first.channel) else { return };
+        let traced = posts().filter(|post| post.is_traced());
+        let spans: Vec<Span> = traced.map(|post| trace::fan_out(post, self.worker, places.len())).collect();
         for (_, place) in places {
             let mut has_more = false;
             for post in posts() {
@@ -147,51 +152,40 @@ impl Local {
                     Taken::Nothing => {}
                     Taken::Frame(form) => {
                         let frame = post.frame(form);
-                        tally.deliveries += 1;
-                        tally.bytes += frame.plain().len() as u64;
+                        turn.deliveries += 1;
+                        turn.bytes += frame.plain().len() as u64;
                         has_more |= place.member.queue(frame);
                     }
-                    Taken::Lost => tally.lost.push((Rc::clone(&place.member), Rc::clone(name))),
+                    Taken::Lost => turn.lost.push((Rc::clone(&place.member), Rc::clone(name))),
                 }
             }
-            match (has_more, flushes) {
+            match (has_more, turn.flushes) {
                 (true, true) => place.member.flush(),
-                (true, false) => tally.queued.push(Rc::clone(&place.member)),
+                (true, false) => turn.queued.push(Rc::clone(&place.member)),
                 (false, _) => {}
             }
         }
-    }
-
-    /// Delivers posts of one channel that somebody wants to see pass, one by one.
-    fn trace(&self, posts: &[Mail], tally: &mut Tally, writing: &mut Span) {
-        for mail in posts {
-            let Some(post) = mail.post() else { continue };
-            let span = trace::fan_out(&post.span, &post.channel, post.offset(), self.worker);
-            let before = tally.deliveries;
-            span.in_scope(|| self.fan_out(std::slice::from_ref(mail), false, tally));
-            if span.is_disabled() {
-                continue;
-            }
-            span.record("members", tally.deliveries - before);
-            match writing.is_disabled() {
-                true => *writing = trace::write(&span, self.worker),
-                false => drop(writing.follows_from(&span)),
+        turn.handed.extend(posts().filter(|post| post.is_publication()).map(|post| post.at));
+        for span in spans {
+            match &turn.writing {
+                Some(writing) => drop(writing.follows_from(&span)),
+                None => turn.writing = Some(trace::write(&span, self.worker)),
             }
         }
     }
 
-    /// Counts what was delivered, and how long the publications of it took since they were handed on.
-    fn measure(&self, mail: &[Mail], tally: &mut Tally) {
-        self.metrics.deliveries.add(std::mem::take(&mut tally.deliveries));
-        self.metrics.delivery_bytes.add(std::mem::take(&mut tally.bytes));
-        let now = self.hub.nanos();
-        let mut lags = Durations::default();
-        for post in mail.iter().filter_map(Mail::post) {
-            if let Event::Publication { .. } = post.event {
-                lags.observe(now.saturating_sub(post.at));
-            }
+    /// Counts what was delivered in a turn, and how long it took.
+    fn count(&self, turn: &mut Turn) {
+        if turn.deliveries > 0 {
+            self.metrics.deliveries.add(std::mem::take(&mut turn.deliveries));
+            self.metrics.delivery_bytes.add(std::mem::take(&mut turn.bytes));
         }
-        self.metrics.delivery_lag.add(&lags);
+        if !turn.handed.is_empty() {
+            let now = self.hub.nanos();
+            let mut lags = Durations::default();
+            turn.handed.drain(..).for_each(|at| lags.observe(now.saturating_sub(at)));
+            self.metrics.delivery_lag.add(&lags);
+        }
     }
 }
 
@@ -219,12 +213,12 @@ impl Membership {
                 if let Taken::Frame(form) = place.take(&post) {
                     let frame = post.frame(form);
                     deliveries += 1;
-                    bytes += frame.plain().len();
+                    bytes += frame.plain().len() as u64;
                     place.member.queue(frame);
                 }
             }
             self.local.metrics.deliveries.add(deliveries);
-            self.local.metrics.delivery_bytes.add(bytes as u64);
+            self.local.metrics.delivery_bytes.add(bytes);
         });
         !self.is_lost()
     }

@@ -18,7 +18,7 @@ pub type WorkerId = u16;
 /// Locks for the channels: more than there are workers to contend for them.
 const SHARDS: usize = 64;
 
-/// The members of channels by worker, and the workers' mailboxes. What a worker needs for itself is in its [`Fanout`](super::Fanout).
+/// The members of channels by worker, and the workers' mailboxes. What a worker needs for itself is in its [`Local`](super::Local).
 #[derive(Debug)]
 pub struct Hub {
     shards: Box<[Mutex<Shard>]>,

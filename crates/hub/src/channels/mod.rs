@@ -62,10 +62,6 @@ impl Mail {
         }
     }
 
-    fn is_traced(&self) -> bool {
-        self.post().is_some_and(|post| !post.span.is_disabled())
-    }
-
     fn is_of_one_channel(&self, other: &Self) -> bool {
         matches!((self, other), (Self::Post(one), Self::Post(other)) if one.channel == other.channel)
     }

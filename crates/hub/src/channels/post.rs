@@ -37,7 +37,7 @@ pub(crate) struct Post {
     /// When it was handed on, by the hub's nanoseconds.
     pub(super) at: u64,
     /// What is to be traced of it belongs to this.
-    pub(super) span: Span,
+    pub(crate) span: Span,
     frames: [OnceLock<Prepared>; FORMS],
 }
 
@@ -47,8 +47,18 @@ impl Post {
         Self { channel: channel.into(), event, at, span: trace::current(), frames }
     }
 
+    /// Whether its way is traced.
+    pub(super) fn is_traced(&self) -> bool {
+        !self.span.is_disabled()
+    }
+
+    /// Whether it is a publication, rather than a join or a leave.
+    pub(super) fn is_publication(&self) -> bool {
+        matches!(self.event, Event::Publication { .. })
+    }
+
     /// Its place in the stream; 0 for what has none.
-    pub(super) fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         match &self.event {
             Event::Publication { publication, .. } => publication.offset,
             Event::Join(_) | Event::Leave(_) => 0,

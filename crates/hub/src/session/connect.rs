@@ -54,7 +54,10 @@ pub(super) async fn connect(
 async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest) -> Result<Reply, Refusal> {
     let node = Arc::clone(&session.node);
     let rules = node.rules();
-    let emulated_headers = Arc::new(std::mem::take(&mut request.headers));
+    let emulated_headers = match request.headers.is_empty() {
+        true => Arc::clone(&super::NO_HEADERS),
+        false => Arc::new(std::mem::take(&mut request.headers)),
+    };
     session.state.borrow_mut().who.emulated_headers = Arc::clone(&emulated_headers);
     let mut identity = identify(session, &rules, &request).await?;
     if session.is_ended() {
@@ -69,7 +72,10 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
     if !node.census.enter(&identity.user, rules.client.user_connection_limit.min(limit_of(&identity.user))) {
         return Err(Disconnect::CONNECTION_LIMIT.into());
     }
-    let user: Arc<str> = identity.user.as_str().into();
+    let user = match identity.user.as_str() {
+        "" => Arc::default(),
+        user => user.into(),
+    };
     {
         let mut state = session.state.borrow_mut();
         let info = ClientInfo {

@@ -15,7 +15,7 @@ pub(super) fn unsubscribe(session: &Session, request: &ChannelRequest) -> Result
     named(&request.channel)?;
     let removed = session.state.borrow_mut().subscriptions.remove_entry(request.channel.as_str());
     if let Some((channel, subscription)) = removed {
-        leave(session, &channel, subscription, &Unsubscribed::BY_CLIENT);
+        leave(session, &channel, *subscription, &Unsubscribed::BY_CLIENT);
     }
     Ok(Reply { unsubscribe: Some(Empty {}), ..Reply::default() })
 }
@@ -24,7 +24,7 @@ pub(super) fn unsubscribe(session: &Session, request: &ChannelRequest) -> Result
 pub(super) fn unsubscribe_by_server(session: &Session, channel: &str, reason: &Unsubscribed) {
     let removed = session.state.borrow_mut().subscriptions.remove_entry(channel);
     let Some((channel, subscription)) = removed else { return };
-    leave(session, &channel, subscription, reason);
+    leave(session, &channel, *subscription, reason);
     session.node.metrics.unsubscribes.count(reason.code);
     let unsubscribe = Some(UnsubscribePush { code: reason.code, reason: reason.reason.to_string() });
     push(session, Push { channel: channel.to_string(), unsubscribe, ..Push::default() });
@@ -76,7 +76,7 @@ fn leave(session: &Session, channel: &Rc<str>, subscription: Subscription, reaso
 fn depart(session: &Session, disconnect: &Disconnect) {
     let subscriptions = std::mem::take(&mut session.state.borrow_mut().subscriptions);
     for (channel, subscription) in subscriptions {
-        leave(session, &channel, subscription, &Unsubscribed::DISCONNECTED);
+        leave(session, &channel, *subscription, &Unsubscribed::DISCONNECTED);
     }
     session.local.exit(&session.id);
     session.node.census.leave(&session.user());

@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -87,7 +87,8 @@ struct State {
     expire_at: u64,
     /// When to look at what has expired next.
     expiry: Option<Instant>,
-    subscriptions: HashMap<Rc<str>, Subscription>,
+    /// Boxed, since a map has room for more than it holds.
+    subscriptions: HashMap<Rc<str>, Box<Subscription>>,
     /// Subscriptions whose replies are about to be put out.
     releases: Vec<Rc<str>>,
     work: VecDeque<Work>,
@@ -104,8 +105,11 @@ enum Phase {
     Ended,
 }
 
+/// Shared by all who name none: each map of its own would be memory for nothing.
+static NO_HEADERS: LazyLock<Arc<BTreeMap<String, String>>> = LazyLock::new(Arc::default);
+
 /// Who the client is. Before `connect` it is nobody.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Who {
     user: Arc<str>,
     /// What others see of it.
@@ -114,6 +118,18 @@ struct Who {
     emulated_headers: Arc<BTreeMap<String, String>>,
     /// Of its token.
     token: Token,
+}
+
+impl Default for Who {
+    fn default() -> Self {
+        Self {
+            user: Arc::default(),
+            info: Arc::default(),
+            meta: Bytes::new(),
+            emulated_headers: Arc::clone(&NO_HEADERS),
+            token: Token::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -235,7 +251,7 @@ impl Session {
         loop {
             let work = self.state.borrow_mut().work.pop_front();
             match work {
-                None => return,
+                None => return self.rest(),
                 Some(Work::Message(message)) => self.handle_message(now, &message).await,
                 Some(Work::Order(control)) => control::carry_out(&self, now, &control).await,
                 Some(Work::Lost(channel)) => end::lost(&self, &channel),
@@ -243,6 +259,13 @@ impl Session {
                 Some(Work::SubRefresh(channel)) => refresh::ask_for_channel(&self, now, &channel).await,
             }
         }
+    }
+
+    /// Gives back what was needed to work: most clients are idle most of the time.
+    fn rest(&self) {
+        let mut state = self.state.borrow_mut();
+        state.work = VecDeque::new();
+        state.releases = Vec::new();
     }
 
     /// The next moment at which [`handle_deadline`](Self::handle_deadline) has something to do.
@@ -282,7 +305,7 @@ impl Session {
     pub fn drain(&self, say: &mut dyn FnMut(Said)) {
         let mut writer = Writer::new(self.origin.encoding);
         loop {
-            let output = self.state.borrow_mut().output.pop_front();
+            let output = self.next_output();
             match output {
                 Some(Output::Reply(reply)) => {
                     writer.push(&reply);
@@ -295,7 +318,7 @@ impl Session {
                     self.say(&mut writer, say);
                     let is_whole = {
                         let state = self.state.borrow();
-                        state.subscriptions.get(&channel).is_none_or(Subscription::release)
+                        state.subscriptions.get(&channel).is_none_or(|subscription| subscription.release())
                     };
                     if !is_whole {
                         self.lost(&channel);
@@ -309,6 +332,15 @@ impl Session {
             }
         }
         self.say(&mut writer, say);
+    }
+
+    fn next_output(&self) -> Option<Output> {
+        let mut state = self.state.borrow_mut();
+        let output = state.output.pop_front();
+        if output.is_none() {
+            state.output = VecDeque::new();
+        }
+        output
     }
 
     fn say(&self, writer: &mut Writer, say: &mut dyn FnMut(Said)) {
@@ -435,7 +467,7 @@ impl Session {
             Command { presence_stats: Some(request), .. } => query::presence_stats(self, &request).await?,
             Command { history: Some(request), .. } => query::history(self, request).await?,
             Command { ping: Some(_), .. } => Reply { ping: Some(Empty {}), ..Reply::default() },
-            Command { send: Some(request), .. } => return query::send(self, request).map(|()| None),
+            Command { send: Some(request), .. } => return query::send(self, &request).map(|()| None),
             Command { rpc: Some(request), .. } => Box::pin(query::rpc(self, request)).await?,
             Command { refresh: Some(request), .. } => Box::pin(refresh::refresh(self, now, request)).await?,
             Command { sub_refresh: Some(request), .. } => {

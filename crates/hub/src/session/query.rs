@@ -104,7 +104,7 @@ pub(super) async fn history(session: &Rc<Session>, request: HistoryRequest) -> R
 }
 
 /// A message without an answer: the application hears of it if it wants to.
-pub(super) fn send(session: &Session, request: SendRequest) -> Result<(), Refusal> {
+pub(super) fn send(session: &Session, request: &SendRequest) -> Result<(), Refusal> {
     let events = &session.node.events;
     if !events.takes_messages() {
         // The client would not learn of an error.

@@ -341,7 +341,7 @@ fn commit(session: &Rc<Session>, subscription: Subscription) {
     let node = &session.node;
     let channel = Rc::clone(subscription.seat.channel());
     let joined = subscription.joins.then(|| Arc::clone(&subscription.info));
-    session.state.borrow_mut().subscriptions.insert(Rc::clone(&channel), subscription);
+    session.state.borrow_mut().subscriptions.insert(Rc::clone(&channel), Box::new(subscription));
     node.metrics.subscriptions.add(1);
     note!(debug, session, channel = &*channel, "a client subscribed");
     if let Some(info) = joined {

@@ -193,7 +193,7 @@ impl View {
     }
 
     /// Takes what has come.
-    pub(crate) fn hear_all(&mut self, heard: Vec<Heard>) {
+    pub(crate) fn hear_all(&mut self, heard: &[Heard]) {
         heard.iter().for_each(|heard| self.hear(heard));
     }
 

@@ -172,7 +172,7 @@ impl<'a> Scene<'a> {
             let mut peer = Peer::new(&world, number, plot.encoding);
             peer.receive(view.connect(ConnectRequest::default()));
             peer.turn(&world);
-            view.hear_all(peer.take());
+            view.hear_all(&peer.take());
             let returns = if number == 0 { plot.returns } else { 0 };
             Actor { peer, view, returns, is_ordered: false, is_unsaid: false, since: 0, from: None }
         });
@@ -299,7 +299,7 @@ impl<'a> Scene<'a> {
         let end = self.end().offset;
         let upset = self.plot.upset.filter(|_| self.upset.is_none());
         for (number, actor) in self.actors.iter_mut().enumerate() {
-            actor.view.hear_all(actor.peer.take());
+            actor.view.hear_all(&actor.peer.take());
             let Some(seen) = actor.view.take_seen().remove(CHANNEL) else { continue };
             for seen in seen {
                 schedule.note(|| format!("  client {number}: {seen:?}"));

@@ -49,7 +49,9 @@ async fn answer_at(
         return closing(refusal(peer, &Refusal::application(status, &sentence)), has_body);
     }
     if let Route::Api(method) = route {
-        return (api_answer(worker, settings, parts, method, body).await, None);
+        let response = api_answer(worker, settings, parts, method, body).await;
+        worker.shared().counts.api(method, outcome(&response));
+        return (response, None);
     }
     let answer = match route {
         Route::Socket(socket) => upgrade(worker, settings, peer, parts, socket),
@@ -141,11 +143,9 @@ async fn api_answer(
             return response;
         }
     };
-    let counts = &worker.shared().counts;
     let response = api::answer(&worker.node, &settings.access, parts, method, body).await;
     // What was published is for members of this worker as well.
     worker.local.deliver();
-    counts.api(method, outcome(&response));
     response
 }
 

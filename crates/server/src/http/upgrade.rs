@@ -84,11 +84,16 @@ pub(super) fn accept(
 
 /// The headers that hooks are given.
 fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, Box<str>)]> {
-    let values = |name: &Box<str>| {
-        let values = request.headers.get_all(&**name).iter();
-        values.filter_map(|value| Some((name.clone(), value.to_str().ok()?.into()))).collect::<Vec<_>>()
-    };
-    settings.forwarded_headers.iter().flat_map(values).collect()
+    if settings.forwarded_headers.is_empty() {
+        // Shares one empty list.
+        return Arc::default();
+    }
+    let mut list = Vec::new();
+    for name in &*settings.forwarded_headers {
+        let values = request.headers.get_all(&**name).iter().filter_map(|value| value.to_str().ok());
+        list.extend(values.map(|value| (name.clone(), value.into())));
+    }
+    list.into()
 }
 
 /// Who is in `/raw/x` subscribes and publishes without saying who it is.
