@@ -213,6 +213,8 @@ fn announce(settings: &Settings, addresses: &[SocketAddr]) {
              \n    client protocol ws://{first}/connection/websocket\
              \n    raw channels    ws://{first}/raw/CHANNEL\
              \n    echo            ws://{first}/echo\
+             \n    server API      http://{first}/api\
+             \n    metrics         http://{first}/metrics\
              \n\n  Start it with --config FILE to set it up for others. Ctrl-C ends it.\n\n",
             env!("CARGO_PKG_VERSION")
         );
