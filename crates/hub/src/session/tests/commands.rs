@@ -7,8 +7,8 @@ use prost::Message as _;
 
 use super::common::{Peer, World, command, replies};
 use super::{Client, book, kept, namespace, publish_in};
-use crate::engine::Publish;
 use crate::data::Data;
+use crate::engine::Publish;
 use crate::options::{ChannelOptions, ClientOptions, RpcOptions};
 use crate::protocol::{Encoding, PublishRequest, SubscribeRequest};
 use crate::rules::RuleBook;
@@ -31,10 +31,7 @@ fn every_command_has_its_answer() {
             r#"{"id":3,"subscribe":{"channel":"a"}}"#,
             r#"{"id":3,"error":{"code":105,"message":"already subscribed"}}"#,
         ),
-        (
-            r#"{"id":4,"publish":{"channel":"b","data":{"x":1}}}"#,
-            r#"{"id":4,"publish":{}}"#,
-        ),
+        (r#"{"id":4,"publish":{"channel":"b","data":{"x":1}}}"#, r#"{"id":4,"publish":{}}"#),
         (r#"{"id":5,"publish":{"channel":"a"}}"#, r#"{"id":5,"error":{"code":107,"message":"bad request"}}"#),
         (r#"{"id":6,"unsubscribe":{"channel":"a"}}"#, r#"{"id":6,"unsubscribe":{}}"#),
         (r#"{"id":7,"unsubscribe":{"channel":"a"}}"#, r#"{"id":7,"unsubscribe":{}}"#),
@@ -55,10 +52,7 @@ fn every_command_has_its_answer() {
             r#"{"id":13,"presence_stats":{"channel":"a"}}"#,
             r#"{"id":13,"error":{"code":108,"message":"not available"}}"#,
         ),
-        (
-            r#"{"id":14,"rpc":{"method":"x"}}"#,
-            r#"{"id":14,"error":{"code":108,"message":"not available"}}"#,
-        ),
+        (r#"{"id":14,"rpc":{"method":"x"}}"#, r#"{"id":14,"error":{"code":108,"message":"not available"}}"#),
         (
             r#"{"id":15,"subscribe":{"channel":"$a"}}"#,
             r#"{"id":15,"error":{"code":103,"message":"permission denied"}}"#,
@@ -151,14 +145,20 @@ fn after_a_refused_connect_nothing_is_taken() {
 fn commands_of_one_message_are_answered_in_one() {
     let world = world();
     let mut client = Client::connected(&world);
-    client.peer.receive("{\"id\":2,\"ping\":{}}\n\n{\"id\":3,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":4,\"ping\":{}}");
+    client.peer.receive(
+        "{\"id\":2,\"ping\":{}}\n\n{\"id\":3,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":4,\"ping\":{}}",
+    );
     client.peer.turn(&world);
     let heard = client.peer.take();
     assert_eq!(heard.len(), 2, "what was held for a subscription comes after its answer: {heard:?}");
     client.peer.receive("{\"id\":5,\"ping\":{}}\n{\"id\":6,\"ping\":{}}");
     assert_eq!(client.turn(), "{\"id\":5,\"ping\":{}}\n{\"id\":6,\"ping\":{}}");
     let with_junk = "{\"id\":7,\"ping\":{}}\njunk\n{\"id\":8,\"ping\":{}}";
-    assert_eq!(client.say(with_junk), "{\"id\":7,\"ping\":{}}\n3501", "what stands before the junk is answered");
+    assert_eq!(
+        client.say(with_junk),
+        "{\"id\":7,\"ping\":{}}\n3501",
+        "what stands before the junk is answered"
+    );
     assert_eq!(client.say(r#"{"id":9,"ping":{}}"#), "", "after the end nothing is");
 }
 
@@ -189,7 +189,9 @@ fn an_object_in_connect_becomes_the_info() {
     let shown = |info: &str, client: &Client<'_>| {
         let info = if info.is_empty() { String::new() } else { format!(r#","conn_info":{info}"#) };
         let id = client.id();
-        format!(r#"{{"push":{{"channel":"a","pub":{{"data":1,"info":{{"user":"","client":"{id}"{info}}},"time":"#)
+        format!(
+            r#"{{"push":{{"channel":"a","pub":{{"data":1,"info":{{"user":"","client":"{id}"{info}}},"time":"#
+        )
     };
     for (data, info) in [(r#"{"name":"Ada"}"#, r#"{"name":"Ada"}"#), ("\"Ada\"", ""), ("null", "")] {
         let mut client = Client::connected_with(&world, &format!(r#"{{"data":{data}}}"#));
@@ -257,8 +259,11 @@ fn calls_and_messages_go_to_the_application() {
 fn commands_are_limited_each_second() {
     let world = World::new(book(|book| book.client.command_rate_limit = 3));
     let mut client = Client::connected(&world);
-    for answer in [r#""ping":{}"#, r#""ping":{}"#, r#""error":{"code":111,"message":"too many requests","temporary":true}"#]
-    {
+    for answer in [
+        r#""ping":{}"#,
+        r#""ping":{}"#,
+        r#""error":{"code":111,"message":"too many requests","temporary":true}"#,
+    ] {
         assert_eq!(client.say(r#"{"id":2,"ping":{}}"#), format!(r#"{{"id":2,{answer}}}"#));
     }
     world.pass(0.5);
@@ -275,7 +280,8 @@ fn json_and_protobuf_understand_each_other() {
     let mut first = command(1);
     first.connect = Some(Box::default());
     let mut second = command(2);
-    second.subscribe = Some(Box::new(SubscribeRequest { channel: "a".into(), ..SubscribeRequest::default() }));
+    second.subscribe =
+        Some(Box::new(SubscribeRequest { channel: "a".into(), ..SubscribeRequest::default() }));
     let message = [first, second].map(|command| command.encode_length_delimited_to_vec()).concat();
     protobuf.receive(message);
     protobuf.turn(&world);
@@ -300,7 +306,8 @@ fn json_and_protobuf_understand_each_other() {
         let pushed: Vec<_> = pushed.filter_map(|reply| reply.push?.publication).collect();
         assert_eq!(pushed[0].data, in_protobuf);
     }
-    let binary = Publish { data: Data::Binary(Bytes::from_static(b"\xfe")), ..super::publication(&world, "a", "1") };
+    let binary =
+        Publish { data: Data::Binary(Bytes::from_static(b"\xfe")), ..super::publication(&world, "a", "1") };
     world.publish("a", binary);
     assert!(json.turn().contains(r#""data":"/g==""#));
 }

@@ -117,7 +117,9 @@ fn the_backend_prolongs_connections_or_not() {
     ] {
         let now = world.unix();
         let grant = |expire_at| ConnectGrant { user: "ada".into(), expire_at, ..ConnectGrant::default() };
-        world.application.answers(|answers| (answers.connect, answers.refresh) = (Ok(grant(now + 10)), goes(now + 30)));
+        world
+            .application
+            .answers(|answers| (answers.connect, answers.refresh) = (Ok(grant(now + 10)), goes(now + 30)));
         let mut client = Client::new(&world);
         let heard = client.say(r#"{"id":1,"connect":{}}"#);
         assert!(!heard.contains("expires"), "it is not the client's to refresh: {heard}");
@@ -125,7 +127,9 @@ fn the_backend_prolongs_connections_or_not() {
         assert_eq!(client.during(12), "");
         assert_eq!(world.application.asked(), ["refresh ada"], "once");
         assert_eq!(client.refresh(&json!({ "sub": "ada" })), "3501");
-        world.application.answers(|answers| (answers.connect, answers.refresh) = (Ok(grant(now + 22)), answer));
+        world
+            .application
+            .answers(|answers| (answers.connect, answers.refresh) = (Ok(grant(now + 22)), answer));
         let mut client = Client::connected(&world);
         assert_eq!(client.during(12), code);
     }
@@ -141,7 +145,8 @@ fn a_subscription_ends_some_time_after_its_token() {
     let claims = |until: u64| json!({ "sub": "ada", "channel": "$a", "exp": until });
     let request = json!({ "id": 2, "subscribe": { "channel": "$a", "token": token(&claims(now + 10)) } });
     client.say(&request.to_string());
-    let request = |token: &str| json!({ "id": 3, "sub_refresh": { "channel": "$a", "token": token } }).to_string();
+    let request =
+        |token: &str| json!({ "id": 3, "sub_refresh": { "channel": "$a", "token": token } }).to_string();
     assert_eq!(client.during(20), "");
     let heard = client.say(&request(&token(&claims(now + 40))));
     assert_eq!(heard, r#"{"id":3,"sub_refresh":{"expires":true,"ttl":20}}"#);
@@ -161,11 +166,15 @@ fn a_refresh_of_a_subscription_must_be_good() {
         ("junk".to_owned(), "3500"),
         (token(&json!({ "sub": "bob", "channel": "$a" })), "3500"),
         (token(&json!({ "sub": "ada", "channel": "$b" })), "3500"),
-        (token(&json!({ "sub": "ada", "channel": "$a", "exp": now - 1 })), r#"{"id":3,"error":{"code":110,"message":"expired"}}"#),
+        (
+            token(&json!({ "sub": "ada", "channel": "$a", "exp": now - 1 })),
+            r#"{"id":3,"error":{"code":110,"message":"expired"}}"#,
+        ),
     ] {
         let mut client = connected(&world, &json!({ "sub": "ada" }));
         let claims = json!({ "sub": "ada", "channel": "$a", "exp": now + 10 });
-        client.say(&json!({ "id": 2, "subscribe": { "channel": "$a", "token": token(&claims) } }).to_string());
+        client
+            .say(&json!({ "id": 2, "subscribe": { "channel": "$a", "token": token(&claims) } }).to_string());
         let request = json!({ "id": 3, "sub_refresh": { "channel": "$a", "token": shown } });
         assert_eq!(client.say(&request.to_string()), answer, "{shown}");
     }
@@ -184,7 +193,8 @@ fn hooked(world: &World, seconds: u64) -> Client<'_> {
 #[test]
 fn the_backend_prolongs_subscriptions_or_not() {
     let world = world(|_| {});
-    let ended = r#"{"push":{"channel":"hook:a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}"#;
+    let ended =
+        r#"{"push":{"channel":"hook:a","unsubscribe":{"code":2501,"reason":"subscription expired"}}}"#;
     let ends = Disconnect { code: 4500, reason: "".into() };
     for (answer, heard) in [
         (Ok(RefreshAnswer::Expired), ended),
@@ -254,5 +264,8 @@ fn a_namespace_that_is_gone_ends_what_expires_in_it_and_no_more() {
     let heard = client.during(12);
     assert!(heard.contains(r#""channel":"hook:a","unsubscribe":{"code":2501"#), "{heard}");
     let heard = client.during(40);
-    assert!(heard.contains(r#""channel":"$a","unsubscribe":{"code":2501"#), "the other expires in its time: {heard}");
+    assert!(
+        heard.contains(r#""channel":"$a","unsubscribe":{"code":2501"#),
+        "the other expires in its time: {heard}"
+    );
 }

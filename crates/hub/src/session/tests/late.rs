@@ -9,8 +9,21 @@ use crate::options::{ChannelOptions, RpcOptions};
 use crate::protocol::Disconnect;
 
 const SLOW: &[&str] = &[
-    "connect", "refresh", "subscribe", "may publish", "sub_refresh", "rpc", "publish", "history", "watch", "unwatch",
-    "announce", "add", "remove", "list", "stats",
+    "connect",
+    "refresh",
+    "subscribe",
+    "may publish",
+    "sub_refresh",
+    "rpc",
+    "publish",
+    "history",
+    "watch",
+    "unwatch",
+    "announce",
+    "add",
+    "remove",
+    "list",
+    "stats",
 ];
 
 fn world() -> World {

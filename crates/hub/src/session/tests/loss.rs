@@ -10,8 +10,12 @@ const LOST: &str = r#"{"push":{"channel":"a","unsubscribe":{"code":2500,"reason"
 
 fn world() -> World {
     World::new(book(|book| {
-        book.without_namespace =
-            ChannelOptions { history_meta_ttl: crate::Span::seconds(60), join_leave: true, force_push_join_leave: true, ..kept() };
+        book.without_namespace = ChannelOptions {
+            history_meta_ttl: crate::Span::seconds(60),
+            join_leave: true,
+            force_push_join_leave: true,
+            ..kept()
+        };
         book.namespaces = vec![namespace("forced", ChannelOptions { force_recovery: true, ..kept() })];
     }))
 }

@@ -32,7 +32,8 @@ fn order(world: &World, whom: Whom, order: Order) {
 
 #[test]
 fn orders_reach_those_they_are_for() {
-    let of_token = |user: &str, token| Whom { user: Some(user.to_owned()), token: Some(token), ..Whom::default() };
+    let of_token =
+        |user: &str, token| Whom { user: Some(user.to_owned()), token: Some(token), ..Whom::default() };
     let everybody = |token| Whom { token: Some(token), ..Whom::default() };
     // Ada has two connections, with tokens "a" of 100 and "b" of 200; Bob has one, "c" of 200; one client has none.
     let cases: [(&dyn Fn(&[String]) -> Whom, [bool; 4]); 9] = [
@@ -48,8 +49,12 @@ fn orders_reach_those_they_are_for() {
     ];
     for (index, (whom, expected)) in cases.into_iter().enumerate() {
         let world = world();
-        let mut clients =
-            [client(&world, "ada", "a", 100), client(&world, "ada", "b", 200), client(&world, "bob", "c", 200), Client::connected(&world)];
+        let mut clients = [
+            client(&world, "ada", "a", 100),
+            client(&world, "ada", "b", 200),
+            client(&world, "bob", "c", 200),
+            Client::connected(&world),
+        ];
         let ids = clients.each_ref().map(Client::id);
         order(&world, whom(&ids), Order::Disconnect(Disconnect::FORCE_RECONNECT));
         world.locals[0].deliver();
@@ -66,7 +71,8 @@ fn the_server_unsubscribes() {
     let mut ada = client(&world, "ada", "", 0);
     ["a", "b", "kept:c"].iter().for_each(|channel| ada.subscribe(channel));
     let reason = Unsubscribed { code: 2000, reason: "why not".into() };
-    let unsubscribe = |channel: &str| Order::Unsubscribe { channel: channel.to_owned(), reason: reason.clone() };
+    let unsubscribe =
+        |channel: &str| Order::Unsubscribe { channel: channel.to_owned(), reason: reason.clone() };
     order(&world, whom("ada"), unsubscribe("a"));
     let told = |channel: &str| {
         format!(r#"{{"push":{{"channel":"{channel}","unsubscribe":{{"code":2000,"reason":"why not"}}}}}}"#)
@@ -96,7 +102,8 @@ fn the_server_subscribes() {
     let epoch = world.engine.kept("kept:a", world.keep("kept:a")).position.epoch;
     let overrides = Overrides { force_recovery: Some(true), ..Overrides::default() };
     let grant = SubscribeGrant { overrides, data: "7".into(), ..SubscribeGrant::default() };
-    let subscribe = |channel: &str, since| Order::Subscribe { channel: channel.to_owned(), grant: grant.clone(), since };
+    let subscribe =
+        |channel: &str, since| Order::Subscribe { channel: channel.to_owned(), grant: grant.clone(), since };
     order(&world, whom("ada"), subscribe("kept:a", Some(Position { offset: 1, epoch: epoch.clone() })));
     world.locals[0].deliver();
     publish_in(&world, "kept:a", "4");
@@ -106,7 +113,8 @@ fn the_server_subscribes() {
         r#"{{"push":{{"channel":"kept:a","subscribe":{{"recoverable":true,"epoch":"{epoch}","offset":1,"positioned":true,"data":7}}}}}}"#
     );
     assert_eq!(lines[0], begins);
-    let offsets: Vec<_> = lines[1..].iter().map(|line| line.split(r#""offset":"#).nth(1).unwrap()[..1].to_owned()).collect();
+    let offsets: Vec<_> =
+        lines[1..].iter().map(|line| line.split(r#""offset":"#).nth(1).unwrap()[..1].to_owned()).collect();
     assert_eq!(offsets, ["2", "3", "4"]);
     // Again, or where it is not allowed: nothing happens.
     for channel in ["kept:a", "no:a"] {
@@ -151,7 +159,11 @@ fn the_server_refreshes_and_all_see_it() {
 fn whoever_has_not_connected_has_no_orders() {
     let world = world();
     let mut fresh = Client::new(&world);
-    order(&world, Whom { client: Some(fresh.id()), ..Whom::default() }, Order::Disconnect(Disconnect::SHUTDOWN));
+    order(
+        &world,
+        Whom { client: Some(fresh.id()), ..Whom::default() },
+        Order::Disconnect(Disconnect::SHUTDOWN),
+    );
     world.locals[0].deliver();
     assert_eq!(fresh.turn(), "");
 }
@@ -159,13 +171,17 @@ fn whoever_has_not_connected_has_no_orders() {
 #[test]
 fn a_user_with_one_connection_keeps_the_newest() {
     let world = World::new(book(|book| {
-        book.namespaces = vec![namespace("mine", ChannelOptions { allow_user_limited_channels: true, ..kept() })];
+        book.namespaces =
+            vec![namespace("mine", ChannelOptions { allow_user_limited_channels: true, ..kept() })];
         let personal = &mut book.client.personal_channel;
         (personal.enabled, personal.single_connection) = (true, true);
         personal.personal_channel_namespace = "mine".into();
     }));
     let mut old = client(&world, "ada", "", 0);
-    assert_eq!(old.peer.session().channels().iter().map(|name| name.to_string()).collect::<Vec<_>>(), ["mine:#ada"]);
+    assert_eq!(
+        old.peer.session().channels().iter().map(|name| name.to_string()).collect::<Vec<_>>(),
+        ["mine:#ada"]
+    );
     let mut new = client(&world, "ada", "", 0);
     assert_eq!(old.turn(), "3504");
     assert_eq!(new.turn(), "");

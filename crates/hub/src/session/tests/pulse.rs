@@ -7,7 +7,9 @@ use super::{Client, book};
 use crate::options::RpcOptions;
 
 fn world() -> World {
-    World::new(book(|book| book.rpc_without_namespace = RpcOptions { proxy_enabled: true, ..Default::default() }))
+    World::new(book(|book| {
+        book.rpc_without_namespace = RpcOptions { proxy_enabled: true, ..Default::default() }
+    }))
 }
 
 impl Client<'_> {

@@ -8,7 +8,8 @@ use crate::protocol::{Encoding, SubscribeResult};
 fn world() -> World {
     World::new(book(|book| {
         book.client.recovery_max_publication_limit = 6;
-        let cache = ChannelOptions { force_recovery: true, force_recovery_mode: RecoveryMode::Cache, ..kept() };
+        let cache =
+            ChannelOptions { force_recovery: true, force_recovery_mode: RecoveryMode::Cache, ..kept() };
         let auto = ChannelOptions { auto_cache_recover: true, ..cache.clone() };
         let chosen = ChannelOptions { allow_tags_filter: true, ..cache.clone() };
         book.namespaces = vec![
@@ -117,7 +118,9 @@ fn what_the_server_subscribes_a_client_to_is_recovered_at_connect() {
     let world = world();
     let epoch = fill(&world, "forced:a", 5);
     // A client may name channels that it may subscribe to anyway; of others nothing is said.
-    let named = format!(r#""forced:a":{{"recover":true,"offset":3,"epoch":"{epoch}"}},"kept:a":{{"recover":true}},"no:a":{{}}"#);
+    let named = format!(
+        r#""forced:a":{{"recover":true,"offset":3,"epoch":"{epoch}"}},"kept:a":{{"recover":true}},"no:a":{{}}"#
+    );
     let mut client = Client::new(&world);
     let heard = client.say(&format!(r#"{{"id":1,"connect":{{"subs":{{{named}}}}}}}"#));
     let reply = replies(&heard.into(), Encoding::Json).remove(0);

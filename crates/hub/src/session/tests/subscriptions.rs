@@ -17,7 +17,14 @@ fn world() -> World {
             namespace("seen", ChannelOptions { presence: true, join_leave: true, ..open() }),
             namespace("told", ChannelOptions { join_leave: true, force_push_join_leave: true, ..open() }),
             namespace("hook", ChannelOptions { subscribe_proxy_enabled: true, ..open() }),
-            namespace("shut", ChannelOptions { history_size: 5, history_ttl: crate::Span::seconds(9), ..Default::default() }),
+            namespace(
+                "shut",
+                ChannelOptions {
+                    history_size: 5,
+                    history_ttl: crate::Span::seconds(9),
+                    ..Default::default()
+                },
+            ),
         ];
     }))
 }
@@ -55,7 +62,10 @@ fn a_subscription_is_what_was_asked_for_as_far_as_that_is_allowed() {
 fn the_backend_may_refuse() {
     let world = world();
     for (refusal, heard) in [
-        (Refusal::Error(ClientError::INTERNAL), r#"{"id":2,"error":{"code":100,"message":"internal server error","temporary":true}}"#),
+        (
+            Refusal::Error(ClientError::INTERNAL),
+            r#"{"id":2,"error":{"code":100,"message":"internal server error","temporary":true}}"#,
+        ),
         (Refusal::Disconnect(crate::protocol::Disconnect { code: 4001, reason: "no".into() }), "4001"),
     ] {
         world.application.answers(|answers| answers.subscribe = Err(refusal));
@@ -75,7 +85,11 @@ fn a_token_opens_its_channel_to_its_user() {
     for (claims, channel, heard) in [
         (json!({ "sub": "ada", "channel": "$a" }), "$a", r#"{"id":2,"subscribe":{}}"#),
         (json!({ "sub": "ada", "channel": "shut:a" }), "shut:a", r#"{"id":2,"subscribe":{}}"#),
-        (json!({ "sub": "ada", "channel": "$a", "exp": until }), "$a", r#"{"id":2,"subscribe":{"expires":true,"ttl":60}}"#),
+        (
+            json!({ "sub": "ada", "channel": "$a", "exp": until }),
+            "$a",
+            r#"{"id":2,"subscribe":{"expires":true,"ttl":60}}"#,
+        ),
         (json!({ "sub": "ada", "channel": "$b" }), "$a", "3500"),
         (json!({ "sub": "bob", "channel": "$a" }), "$a", "3500"),
         (json!({ "sub": "ada", "channel": "$a", "client": "other" }), "$a", "3500"),
