@@ -22,7 +22,8 @@ import cases_connection
 import cases_streams
 from world import World
 
-CASES = [case for module in (cases_connection, cases_channels, cases_streams) for case in module.CASES]
+CASES = cases_connection.CASES + cases_channels.CASES + cases_streams.CASES
+ENCODINGS = {"json": CASES, "protobuf": CASES + cases_channels.PROTOBUF_CASES}
 AT_ONCE = 8
 LIMIT = 60
 
@@ -43,7 +44,7 @@ async def attempt(case, rig, encoding, turn):
 async def played(rig, only):
     """Runs the cases, and gives how many failed, of how many."""
     turn = asyncio.Semaphore(AT_ONCE)
-    named = [(f"{encoding}: {case.__doc__}", case, encoding) for encoding in ("json", "protobuf") for case in CASES]
+    named = [(f"{encoding}: {case.__doc__}", case, encoding) for encoding, cases in ENCODINGS.items() for case in cases]
     chosen = [row for row in named if only in row[0] or only in row[1].__name__]
     wrong = await asyncio.gather(*(attempt(case, rig, encoding, turn) for _, case, encoding in chosen))
     for (name, *_), said in zip(chosen, wrong):
