@@ -19,7 +19,7 @@ const rig = await startRig();
 
 describe("node", { concurrency: 8, timeout: 300_000 }, () => {
   for (const encoding of ["json", "protobuf"]) {
-    for (const { name, run } of cases(packages, rig.url, encoding, process.env.CLIENTS_LONG === "1")) it(name, run);
+    for (const { name, run } of cases(packages, rig.url, encoding, process.env.CLIENTS_LONG === "1")) it(`node, ${name}`, run);
   }
 });
 after(rig.end);

@@ -46,7 +46,8 @@ export class Inbox {
     const enough = this.#taken + count;
     while (this.#came.length < enough) {
       const more = new Promise((resolve) => { this.#wake = resolve; });
-      await inTime(more, () => `${count} events "${this.event}" (but ${JSON.stringify(this.#came.slice(this.#taken)).slice(0, 400)})`);
+      const seen = () => JSON.stringify(this.#came.slice(this.#taken).slice(-20)).slice(-400);
+      await inTime(more, () => `${count} events "${this.event}" (but ${count - enough + this.#came.length}, last ${seen()})`);
     }
     this.#taken = enough;
     return this.#came.slice(enough - count, enough);

@@ -289,6 +289,7 @@ async fn read(
         mode,
         since: Position { offset: request.offset, epoch: request.epoch.clone() },
         limit: rules.client.recovery_max_publication_limit,
+        bytes: rules.client.queue_max_size / 2,
     });
     let query = match &wish {
         Some(wish) => wish.query(request.tf.is_some()),

@@ -1,0 +1,41 @@
+// The suite in Chromium: the same cases, in a page that the rig serves. $CHROMIUM names the browser.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { startRig } from "./rig.mjs";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const installed = process.env.CLIENTS_DIR ?? join(here, "../../../target/conformance/clients");
+const { chromium } = createRequire(join(installed, "package.json"))("playwright-core");
+const isLong = process.env.CLIENTS_LONG === "1";
+
+/** Runs the cases of one encoding in a page of their own. */
+async function played(browser, url, encoding) {
+  const page = await browser.newPage();
+  const thrown = [];
+  page.on("pageerror", (error) => thrown.push(error.message));
+  await page.goto(`${url}/js/page.html`);
+  await page.waitForFunction("window.runCases");
+  const outcomes = await page.evaluate((options) => window.runCases(options), { encoding, isLong, concurrency: 8 });
+  await page.close();
+  return [...outcomes, { name: `${encoding}: nothing else is thrown`, wrong: thrown.join("; ") }];
+}
+
+const rig = await startRig();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-dev-shm-usage"],
+});
+const outcomes = [];
+try {
+  for (const encoding of ["json", "protobuf"]) outcomes.push(...(await played(browser, rig.url, encoding)));
+} finally {
+  await browser.close();
+  await rig.end();
+}
+describe("chromium", () => {
+  for (const { name, wrong } of outcomes) it(`chromium, ${name}`, () => assert.ok(!wrong, wrong));
+});
