@@ -133,7 +133,11 @@ mod otlp {
         async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
             let (head, body) = request.into_parts();
             let posted = self.client.post(&self.endpoint, head.headers, body, TIMEOUT).await;
-            Ok(posted.map_err(|error| error.to_string())?)
+            Ok(posted.map_err(|error| {
+                // The exporter says no more than that there was an error.
+                tracing::warn!(endpoint = %self.endpoint, %error, "spans cannot be sent");
+                error.to_string()
+            })?)
         }
     }
 

@@ -202,6 +202,23 @@ fn what_happens_is_counted() {
     assert!([1.0, 2.0].contains(&page.value("antiphon_delivery_lag_seconds_count")));
 }
 
+#[test]
+fn who_does_not_read_is_counted() {
+    let server = Server::start();
+    let idle = server.open("/raw/flood");
+    let mut loud = server.open("/raw/flood");
+    let message = "x".repeat(60_000);
+    // More than the operating system and the server keep for one connection.
+    for _ in 0..1000 {
+        loud.say(&message);
+        assert_eq!(loud.hear().len(), message.len());
+    }
+    let one = [("antiphon_slow_clients_total{transport=\"raw\"}", 1.0)];
+    settled(&server, &one);
+    drop(idle);
+    settled(&server, &[one[0], ("antiphon_connections{transport=\"raw\"}", 1.0)]);
+}
+
 /// Reads until the Close frame, and closes.
 fn ended(socket: &mut Socket) {
     while socket.receive().0 != CLOSE {}

@@ -1,6 +1,7 @@
 //! A socket that is in channels: others write to it in their turns.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use antiphon_proto::{Config, Prepared, SendError};
@@ -37,6 +38,11 @@ impl Shared {
 
     pub(super) fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// The peer's address, unless it has gone.
+    pub(super) fn remote(&self) -> Option<IpAddr> {
+        self.socket.borrow().get_ref().peer_addr().ok().map(|address| address.ip())
     }
 
     /// Whether something has been lost because the peer reads too slowly.
