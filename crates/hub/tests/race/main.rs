@@ -55,9 +55,9 @@ fn differences_are_to_what_the_client_has() {
 #[test]
 fn whoever_leaves_and_comes_back_goes_on_where_it_was() {
     let plot = Plot { returns: 1, publications: 2, ..Plot::default() };
-    explored("back again", &Plot { publications: 1, ..plot.clone() });
-    explored("back again", &Plot { says_late: false, ..plot.clone() });
-    explored("back again at once", &Plot { publications: 2, pipelines: true, ..plot.clone() });
+    explored("back again", &Plot { publications: 1, ..plot });
+    explored("back again", &Plot { says_late: false, ..plot });
+    explored("back again at once", &Plot { publications: 2, pipelines: true, ..plot });
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn whoever_is_subscribed_by_the_server_recovers_as_well() {
 fn whoever_cannot_recover_is_told() {
     for upset in [Upset::Removal, Upset::Rebirth] {
         let plot = Plot { before: 1, publications: 2, upset: Some(upset), ..Plot::default() };
-        explored(&format!("{upset:?}"), &Plot { says_late: false, ..plot.clone() });
-        explored(&format!("{upset:?}"), &Plot { says_late: true, publications: 1, ..plot.clone() });
+        explored(&format!("{upset:?}"), &Plot { says_late: false, ..plot });
+        explored(&format!("{upset:?}"), &Plot { says_late: true, publications: 1, ..plot });
     }
     explored("small history", &Plot { size: 1, ..Plot::default() });
 }
@@ -95,14 +95,11 @@ fn more_of_everything_where_there_is_time() {
     }
     let plot = Plot { returns: 1, publications: 2, ..Plot::default() };
     explored("two publications, back again", &plot);
-    explored("the same with differences", &Plot { delta: true, ..plot.clone() });
-    explored("the same by and by", &Plot { says_late: false, publications: 3, ..plot.clone() });
-    explored("back again twice", &Plot { says_late: false, returns: 2, publications: 1, ..plot.clone() });
+    explored("the same with differences", &Plot { delta: true, ..plot });
+    explored("the same by and by", &Plot { says_late: false, publications: 3, ..plot });
+    explored("back again twice", &Plot { says_late: false, returns: 2, publications: 1, ..plot });
     for upset in [Upset::Removal, Upset::Rebirth] {
-        explored(
-            &format!("{upset:?}, back again"),
-            &Plot { upset: Some(upset), publications: 1, ..plot.clone() },
-        );
+        explored(&format!("{upset:?}, back again"), &Plot { upset: Some(upset), publications: 1, ..plot });
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) enum Upset {
 }
 
 /// What a scene is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Plot {
     pub(crate) encoding: Encoding,
     /// Publications before anything else happens.

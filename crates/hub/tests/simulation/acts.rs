@@ -88,7 +88,7 @@ impl Sim {
                 if !self.clients[owner].mind.view.is_subscribed(&channel)
                     && !self.links[&number].peer.is_busy()
                 {
-                    self.subscribe(owner, number, channel);
+                    self.subscribe(owner, number, &channel);
                 }
             }
         }
@@ -144,7 +144,7 @@ impl Sim {
                 let expire_at = self.world.unix() + 200;
                 let info = self.new_info(links.first().copied());
                 if !self.is_slow {
-                    links.iter().for_each(|number| self.prolong(*number, expire_at, info.clone()));
+                    links.iter().for_each(|number| self.prolong(*number, expire_at, &info));
                 }
                 let info = json!({ "is": info }).to_string();
                 let info = if self.is_slow { Bytes::new() } else { info.into() };
@@ -191,14 +191,14 @@ impl Sim {
     }
 
     /// A connection lasts until then, and shows something else.
-    fn prolong(&mut self, number: u64, expire_at: u64, info: String) {
+    fn prolong(&mut self, number: u64, expire_at: u64, info: &str) {
         let link = self.links.get_mut(&number).unwrap();
         link.expire_at = expire_at;
-        link.info.clone_from(&info);
+        info.clone_into(&mut link.info);
         let id = link.peer.session().id().to_string();
         for (channel, here) in &mut self.members {
             if let Some(inhabitant) = here.get_mut(&id) {
-                inhabitant.info.clone_from(&info);
+                info.clone_into(&mut inhabitant.info);
                 self.touched.insert(channel.clone());
             }
         }
@@ -229,7 +229,7 @@ impl Sim {
                 self.turn_away(number, Mood::Sleeps);
                 format!("client {owner} sleeps")
             }
-            9..50 if !is_there => self.subscribe(owner, number, channel),
+            9..50 if !is_there => self.subscribe(owner, number, &channel),
             9..25 => {
                 let message = self.clients[owner].mind.view.unsubscribe(&channel);
                 self.say(number, message);
@@ -242,7 +242,7 @@ impl Sim {
                 format!("client {owner} publishes in {channel}")
             }
             75..85 => self.refresh(owner, number),
-            _ => self.ask(owner, number, channel),
+            _ => self.ask(owner, number, &channel),
         }
     }
 
@@ -290,15 +290,15 @@ impl Sim {
         format!("client {owner} connects")
     }
 
-    fn subscribe(&mut self, owner: usize, number: u64, channel: String) -> String {
+    fn subscribe(&mut self, owner: usize, number: u64, channel: &str) -> String {
         let user = self.clients[owner].user.clone();
-        let mut request = SubscribeRequest { channel: channel.clone(), ..SubscribeRequest::default() };
+        let mut request = SubscribeRequest { channel: channel.to_owned(), ..SubscribeRequest::default() };
         let expire_at = self.world.unix() + 20 + self.random.below(300) as u64;
         let link = self.links.get_mut(&number).unwrap();
-        link.channels_expire_at.remove(&channel);
+        link.channels_expire_at.remove(channel);
         if channel.starts_with('$') {
-            request.token = realm::channel_token(&user, &channel, expire_at);
-            link.channels_expire_at.insert(channel.clone(), expire_at);
+            request.token = realm::channel_token(&user, channel, expire_at);
+            link.channels_expire_at.insert(channel.to_owned(), expire_at);
         }
         if channel.starts_with("hook") {
             let grant = SubscribeGrant { expire_at, ..SubscribeGrant::default() };
@@ -307,7 +307,7 @@ impl Sim {
         let kind = self.random.below(8);
         request.recoverable = kind < 6 && !channel.starts_with("plain");
         let is_stream = ["stream", "$stream", "hook"].iter().any(|name| channel.starts_with(name));
-        if is_stream && kind % 2 == 0 {
+        if is_stream && kind.is_multiple_of(2) {
             request.delta = "fossil".to_owned();
         }
         if is_stream && self.random.percent(30) {
@@ -341,23 +341,23 @@ impl Sim {
                 self.clients[owner].mind.view.say(|command| command.refresh = Some(RefreshRequest { token }));
             self.say(number, message);
             if self.links.contains_key(&number) {
-                self.prolong(number, expire_at, info);
+                self.prolong(number, expire_at, &info);
             }
         }
         format!("client {owner} refreshes")
     }
 
     /// A question that changes nothing.
-    fn ask(&mut self, owner: usize, number: u64, channel: String) -> String {
+    fn ask(&mut self, owner: usize, number: u64, channel: &str) -> String {
         let kind = self.random.below(5);
         let view = &mut self.clients[owner].mind.view;
-        let named = ChannelRequest { channel: channel.clone() };
+        let named = ChannelRequest { channel: channel.to_owned() };
         let message = match kind {
             0 => view.say(|command| command.presence = Some(named)),
             1 => view.say(|command| command.presence_stats = Some(named)),
             2 => view.say(|command| {
                 command.history =
-                    Some(HistoryRequest { channel: channel.clone(), limit: 5, ..Default::default() });
+                    Some(HistoryRequest { channel: channel.to_owned(), limit: 5, ..Default::default() });
             }),
             3 => view.say(|command| {
                 command.rpc = Some(RpcRequest { method: "m".into(), data: Bytes::from_static(b"{}") });

@@ -98,7 +98,7 @@ impl Mind {
                 let position = has_place.then_some(at);
                 let mut follow = Follow::new(past, position, asked.lengths, asked.request.tf.clone());
                 if channel.starts_with("cache") && *recovered == Some(true) && is_newest {
-                    follow.from_newest(asked.lengths);
+                    follow.expect_newest(asked.lengths);
                 }
                 self.follows.insert(channel.to_owned(), follow);
                 self.others.remove(channel);

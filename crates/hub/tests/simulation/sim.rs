@@ -102,9 +102,9 @@ impl Sim {
         let world = World::with(WorldParts { book: realm::book(climate), ..parts });
         world.told.is_deaf.store(true, std::sync::atomic::Ordering::Relaxed);
         let client = |number: usize| {
-            let encoding = if number % 2 == 0 { Encoding::Json } else { Encoding::Protobuf };
+            let encoding = if number.is_multiple_of(2) { Encoding::Json } else { Encoding::Protobuf };
             // Some are anonymous, and some users have several tabs.
-            let user = if number % 10 == 0 { String::new() } else { format!("u{}", number / 3) };
+            let user = if number.is_multiple_of(10) { String::new() } else { format!("u{}", number / 3) };
             Client { user, encoding, mind: Mind::new(encoding), link: None }
         };
         Self {

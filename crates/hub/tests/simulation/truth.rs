@@ -155,7 +155,7 @@ impl Follow {
     }
 
     /// What comes first is the newest of what is kept, as it was when the client asked or later.
-    pub(crate) fn from_newest(&mut self, asked: Lengths) {
+    pub(crate) fn expect_newest(&mut self, asked: Lengths) {
         self.kept = Next::Between(asked.kept.saturating_sub(1), usize::MAX);
     }
 

@@ -30,13 +30,16 @@ fn order(world: &World, whom: Whom, order: Order) {
     world.node.hub().control(Control { whom, order });
 }
 
+/// Whom an order is for, out of clients with these ids.
+type Choice<'a> = &'a dyn Fn(&[String]) -> Whom;
+
 #[test]
 fn orders_reach_those_they_are_for() {
     let of_token =
         |user: &str, token| Whom { user: Some(user.to_owned()), token: Some(token), ..Whom::default() };
     let everybody = |token| Whom { token: Some(token), ..Whom::default() };
     // Ada has two connections, with tokens "a" of 100 and "b" of 200; Bob has one, "c" of 200; one client has none.
-    let cases: [(&dyn Fn(&[String]) -> Whom, [bool; 4]); 9] = [
+    let cases: [(Choice<'_>, [bool; 4]); 9] = [
         (&|_| whom("ada"), [true, true, false, false]),
         (&|_| whom(""), [false, false, false, true]),
         (&|_| Whom::default(), [false; 4]),

@@ -181,7 +181,7 @@ impl Reader {
 
     fn turn(&mut self, world: &World) {
         self.peer.turn(world);
-        self.view.hear_all(self.peer.take());
+        self.view.hear_all(&self.peer.take());
     }
 
     fn subscribe(&mut self, world: &World, request: SubscribeRequest) {
