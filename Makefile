@@ -80,7 +80,7 @@ test-e2e: binaries
 
 # The suites' own lines are moved in, so that the last one alone is the sum.
 test-conformance: binaries
-	CHROMIUM=$$(.ci/prepare) && export CHROMIUM $(CONFORMANCE) && timeout 900 conformance/run.sh quick | sed -u '$$!s/^/    /'
+	CHROMIUM=$$(.ci/prepare) && export CHROMIUM $(CONFORMANCE) && timeout 1200 conformance/run.sh quick | sed -u '$$!s/^/    /'
 
 binaries: web
 	cargo build --quiet $(ALL) --bins --examples

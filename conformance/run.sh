@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Run every suite on Antiphon, both ways: run.sh quick|full
 #
-#   quick   Autobahn's quick set, the matrix, the peers with 2,000 random messages each
+#   quick   Autobahn's quick set, the matrix, the peers with 2,000 random messages each, Centrifugo's clients
 #   full    Autobahn's 517 cases, the matrix with its slow cases, the peers with 100,000 messages each
 #
 # Nothing is built here. In the environment:
@@ -24,7 +24,7 @@ server_bin=${ANTIPHON_BIN:-$root/target/debug/antiphon}
 client_bin=${ECHO_CLIENT_BIN:-$root/target/debug/examples/echo_client}
 library_bin=${ECHO_SERVER_BIN:-}
 dir=${CONFORMANCE_DIR:-$root/target/conformance}
-export AUTOBAHN_DIR=$dir/autobahn PEERS_DIR=$dir/peers
+export AUTOBAHN_DIR=$dir/autobahn PEERS_DIR=$dir/peers CLIENTS_DIR=$dir/clients API_PYTHON_DIR=$dir/api_python
 for bin in "$server_bin" "$client_bin" ${library_bin:+"$library_bin"}; do
     [ -x "$bin" ] || { echo "conformance: there is no $bin: build it first" >&2; exit 2; }
 done
@@ -101,6 +101,7 @@ suite "Autobahn $autobahn, client" python3 "$here/autobahn" client "$autobahn" -
 suite "peers, server" python3 "$here/peers" server "$plain" --messages $((messages / 10))
 suite "peers, server with compression" python3 "$here/peers" server "$compressed" --deflate --messages "$messages"
 suite "peers, client" python3 "$here/peers" client --deflate --messages "$messages" -- "${client[@]}"
+suite "Centrifugo's clients" env ANTIPHON_BIN="$server_bin" "$here/clients/run" "$set_name"
 if [ -n "$library_bin" ]; then
     listen library "$library_bin" "127.0.0.1:{port}" --deflate
     suite "matrix, library's server" python3 "$here/matrix" server "$url" "${limits[@]}" --expect-deflate "${matrix[@]}"

@@ -2,28 +2,30 @@
 
 import asyncio
 import base64
+import collections
 import hashlib
 import hmac
 import json
-import sys
 import time
-import unittest
+import urllib.error
+import urllib.request
 import uuid
 
-from centrifuge import Client, ClientEventHandler, ReplyError, SubscriptionEventHandler
+from centrifuge import CentrifugeError, Client, ReplyError
 
-SECRET = b"secret of the clients' tests"
-# How long anything may take, in seconds. Nothing that works takes as long.
-PATIENCE = 25
+SECRET = "secret of the clients' tests"
+PATIENCE = 20
 
 
-def signed(claims, secret=SECRET):
-    """A token: HS256 over the claims."""
-    def encoded(part):
-        return base64.urlsafe_b64encode(part).rstrip(b"=")
+def token(user, secret=SECRET, header=None, **claims):
+    """A token: HS256 over the claims, or with another header and secret."""
 
-    said = b".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    return (said + b"." + encoded(hmac.digest(secret, said, hashlib.sha256))).decode()
+    def part(value):
+        raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    signed = f'{part(header or {"alg": "HS256", "typ": "JWT"})}.{part({"sub": user, **claims})}'
+    return f"{signed}.{part(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
 
 
 def in_seconds(seconds):
@@ -31,181 +33,165 @@ def in_seconds(seconds):
     return int(time.time()) + seconds
 
 
-class Inbox:
-    """Events of a kind, in their order."""
+class Events:
+    """What a client or a subscription told: each kind in its order, kept until somebody looks at it."""
 
     def __init__(self):
-        self.came = []
-        self.taken = 0
-        self.more = asyncio.Event()
+        self.queues = collections.defaultdict(asyncio.Queue)
 
-    def put(self, event):
-        self.came.append(event)
-        self.more.set()
+    def __getattr__(self, name):
+        if not name.startswith("on_"):
+            raise AttributeError(name)
 
-    async def take(self, count):
-        """The next `count`, when they have come."""
-        enough = self.taken + count
-        deadline = time.monotonic() + PATIENCE
-        while len(self.came) < enough:
-            self.more.clear()
-            try:
-                await asyncio.wait_for(self.more.wait(), deadline - time.monotonic())
-            except (TimeoutError, asyncio.TimeoutError):
-                raise AssertionError(f"{count} should have come, and there are {self.came[self.taken:][-20:]}") from None
-        self.taken = enough
-        return self.came[enough - count:enough]
+        async def keep(event):
+            self.queues[name.removeprefix("on_")].put_nowait(event)
 
-    async def one(self, fits=lambda _: True):
-        """The next, or the next that fits."""
-        while not fits(event := (await self.take(1))[0]):
-            pass
-        return event
+        return keep
 
-    def rest(self):
-        """What has come and was not taken."""
-        rest, self.taken = self.came[self.taken:], len(self.came)
-        return rest
+    async def next(self, kind):
+        """The next event of a kind."""
+        try:
+            return await asyncio.wait_for(self.queues[kind].get(), PATIENCE)
+        except asyncio.TimeoutError:
+            told = {name: list(queue._queue) for name, queue in self.queues.items()}
+            raise AssertionError(f"no {kind} in {PATIENCE} s; there are {told}") from None
+
+    async def take(self, kind, count):
+        """The next ones of a kind."""
+        return [await self.next(kind) for _ in range(count)]
+
+    def rest(self, kind):
+        """Those that have come and that nobody has looked at."""
+        queue = self.queues[kind]
+        return [queue.get_nowait() for _ in range(queue.qsize())]
 
 
-def ears(kind):
-    """A handler of a client or a subscription whose every event goes to the inbox of its name, without `on_`."""
-    class Ears(kind):
-        def __init__(self):
-            for name in dir(kind):
-                if name.startswith("on_"):
-                    setattr(self, name, self.listener(name[3:]))
+class World:
+    """What one case has to itself. `encoding` is `json` or `protobuf`."""
 
-        def listener(self, name):
-            inbox = Inbox()
-            setattr(self, name, inbox)
-
-            async def listen(event):
-                inbox.put(event)
-
-            return listen
-
-    return Ears()
-
-
-class Case(unittest.IsolatedAsyncioTestCase):
-    """A case in one encoding. `rig` is given before it runs."""
-
-    maxDiff = 2000
-    protobuf = False
-    rig = None
-    # Whether the run takes its time.
-    is_long = False
-
-    def setUp(self):
+    def __init__(self, rig, encoding):
+        self.url, self.encoding = rig, encoding
         self.line = uuid.uuid4().hex[:12]
-        self.channels = 0
-        self.clients = []
+        self.clients, self.channels = [], 0
 
-    async def asyncTearDown(self):
-        for client in self.clients:
-            await client.disconnect()
+    async def rig(self, act, **fields):
+        """Asks the rig; see rig/main.mjs."""
+        body = json.dumps({"do": act, "name": "main", **fields}).encode()
 
-    async def ask(self, act, **fields):
-        """Asks the rig."""
-        return await asyncio.to_thread(self.rig.ask, act, **fields)
+        def ask():
+            try:
+                with urllib.request.urlopen(f"{self.url}/rig", data=body, timeout=PATIENCE) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                raise AssertionError(f"the rig: {error.read().decode()}") from None
+
+        return await asyncio.to_thread(ask)
 
     async def api(self, method, **request):
-        """Asks the server's API."""
-        answer = await self.ask("api", method=method, request=request)
-        self.assertNotIn("error", answer, f"{method} {request}")
+        """The result of a call of the server's API."""
+        answer = await self.rig("api", method=method, request=request)
+        assert "error" not in answer, f"the API refuses {method}: {answer}"
         return answer["result"]
+
+    def own(self, name):
+        """A name that no other case has."""
+        return f"{name}-{self.line}"
 
     def channel(self, namespace):
         """A channel that no other case has."""
         self.channels += 1
         return f"{namespace}:{self.line}-{self.channels}"
 
-    def own(self, name):
-        """A name that no other case has."""
-        return f"{name}-{self.line}"
-
     def pack(self, data):
         """Data as the client takes it."""
-        return json.dumps(data).encode() if self.protobuf else data
+        return json.dumps(data).encode() if self.encoding == "protobuf" else data
 
     def unpack(self, data):
-        """Data as the client gives it."""
+        """Data as the client gives it: bytes over Protobuf, and nothing else."""
+        if data is not None:
+            assert isinstance(data, bytes) == (self.encoding == "protobuf"), f"the data is {data!r}"
         return json.loads(data) if isinstance(data, bytes) else data
 
-    def unpacked(self, events):
-        """The data of publications, or of events of them."""
-        return [self.unpack(getattr(event, "pub", event).data) for event in events]
-
-    async def client(self, user="ann", claims=(), server="main", config=None, line=None, protobuf=None, **options):
-        """A client of `user` (None is nobody, without a token), not connected yet. `options` are centrifuge-python's."""
-        endpoint = (await self.ask("server", name=server, config=config or server))["endpoint"]
+    async def client(self, user="ann", claims=None, line=None, server="main", config=None, **options):
+        """A client of a user (None is nobody, without a token), not connected yet, with its events."""
+        place = await self.rig("server", name=server, config=config or server)
         if user is not None:
-            options["token"] = signed({"sub": user, **dict(claims)})
+            options.setdefault("token", token(user, **(claims or {})))
+        events = Events()
         client = Client(
-            f"{endpoint}?line={line or self.line}",
-            events=ears(ClientEventHandler),
-            use_protobuf=self.protobuf if protobuf is None else protobuf,
-            min_reconnect_delay=0.02, max_reconnect_delay=0.2, proxy=None, **options,
+            f"{place['endpoint']}?line={line or self.line}",
+            events=events,
+            use_protobuf=self.encoding == "protobuf",
+            min_reconnect_delay=0.02,
+            max_reconnect_delay=0.2,
+            timeout=PATIENCE,
+            proxy=None,
+            **{"max_server_ping_delay": 40, **options},
         )
-        client.heard = client.events
         self.clients.append(client)
-        return client
+        return client, events
 
-    async def connect(self, client):
-        """Connects, and gives the event."""
+    async def connected(self, *arguments, **options):
+        """The same, connected: the client, its events, and its id."""
+        client, events = await self.client(*arguments, **options)
         await client.connect()
-        return await client.heard.connected.one()
+        return client, events, (await events.next("connected")).client
 
-    async def connected(self, user="ann", **options):
-        client = await self.client(user, **options)
-        return client, await self.connect(client)
+    async def turned_away(self, **options):
+        """How a client that cannot connect ends."""
+        client, events = await self.client(**options)
+        await client.connect()
+        return await events.next("disconnected")
 
-    def subscription(self, client, channel, **options):
-        sub = client.new_subscription(
-            channel, events=ears(SubscriptionEventHandler),
-            min_resubscribe_delay=0.02, max_resubscribe_delay=0.2, **options,
-        )
-        sub.heard = sub.events
-        return sub
+    async def subscribing(self, client, channel, **options):
+        """A subscription that has been asked for, with its events."""
+        events = Events()
+        options = {"min_resubscribe_delay": 0.02, "max_resubscribe_delay": 0.2, **options}
+        subscription = client.new_subscription(channel, events=events, **options)
+        await subscription.subscribe()
+        return subscription, events
 
     async def subscribed(self, client, channel, **options):
-        """Subscribes, and gives the subscription and its event."""
-        sub = self.subscription(client, channel, **options)
-        await sub.subscribe()
-        return sub, await sub.heard.subscribed.one()
+        """A subscription, its events, and what it was told at first."""
+        subscription, events = await self.subscribing(client, channel, **options)
+        return subscription, events, await events.next("subscribed")
 
     async def unsubscribed(self, client, channel, **options):
-        """Subscribes in vain, and gives the event."""
-        sub = self.subscription(client, channel, **options)
-        await sub.subscribe()
-        return await sub.heard.unsubscribed.one()
+        """How a subscription in vain ends."""
+        _, events = await self.subscribing(client, channel, **options)
+        return await events.next("unsubscribed")
 
-    async def assert_refused(self, asked, code):
-        """What is asked is refused with this code. Gives the error."""
-        with self.assertRaises(ReplyError) as caught:
-            await asked
-        self.assertEqual(caught.exception.code, code, caught.exception)
-        return caught.exception
+    async def values(self, events, count):
+        """The data of the next publications."""
+        return [self.unpack(event.pub.data) for event in await events.take("publication", count)]
 
-    async def until(self, look):
-        """Waits until `look`, a coroutine function, gives something."""
-        deadline = time.monotonic() + PATIENCE
-        while not (found := await look()):
-            self.assertLess(time.monotonic(), deadline, "it takes too long")
-            await asyncio.sleep(0.02)
-        return found
+    async def missing(self, client_events, events, meanwhile):
+        """Breaks the connection, does something while it is gone, and gives what the subscription is told on its return."""
+        client_events.rest("connecting")
+        await self.rig("block", line=self.line, on=True)
+        await client_events.next("connecting")
+        await meanwhile()
+        await self.rig("block", line=self.line, on=False)
+        return await events.next("subscribed")
 
-    def assert_has(self, event, **fields):
-        """The event has these fields, and may have others."""
-        self.assertEqual({name: getattr(event, name) for name in fields}, fields)
+    async def end(self):
+        """Disconnects every client."""
+        for client in self.clients:
+            await client.disconnect()
 
 
-def in_both(case):
-    """Makes two of a class of cases: one for each encoding."""
-    for protobuf in (False, True):
-        name = f"{case.__name__}In{'Protobuf' if protobuf else 'Json'}"
-        made = type(name, (case,), {"protobuf": protobuf, "__module__": case.__module__, "__qualname__": name})
-        sys.modules[case.__module__].__dict__[name] = made
-    # The class itself has no encoding, and is not run.
-    return None
+def equal(seen, expected, what=""):
+    """Fails unless both are the same."""
+    assert seen == expected, f"{what or 'it'} is {seen!r}, not {expected!r}"
+
+
+async def refused(call, code):
+    """The error of a call that fails with a code."""
+    try:
+        result = await call
+    except ReplyError as error:
+        equal(error.code, code, f"the code of {error}")
+        return error
+    except CentrifugeError as error:
+        raise AssertionError(f"it fails with {error!r}, not with {code}") from error
+    raise AssertionError(f"it succeeds with {result!r}, not with the error {code}")

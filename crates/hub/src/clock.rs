@@ -1,8 +1,9 @@
 //! The time of day, which the caller may set.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Tells the time, in milliseconds since 1970.
 pub trait Clock: Send + Sync + fmt::Debug {
@@ -12,6 +13,11 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// The time in whole seconds, as tokens have it.
     fn unix(&self) -> u64 {
         self.unix_ms() / 1000
+    }
+
+    /// Nanoseconds since some moment. They do not fall, whatever is done to the time of day: what takes long is measured by them.
+    fn nanos(&self) -> u64 {
+        self.unix_ms().saturating_mul(1_000_000)
     }
 }
 
@@ -24,6 +30,11 @@ impl Clock for SystemClock {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn nanos(&self) -> u64 {
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(FIRST.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

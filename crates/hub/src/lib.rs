@@ -8,6 +8,10 @@
 //! and a [`Local`] for each worker; `docs/design/hub.md` in the repository says how a message passes.
 
 pub mod api;
+// The tests inside of the crate share helpers with those outside of it, which know it by its name.
+#[cfg(test)]
+extern crate self as antiphon_hub;
+
 pub mod auth;
 pub mod backend;
 mod census;
@@ -27,6 +31,7 @@ pub mod rules;
 mod seat;
 mod session;
 mod span;
+pub mod trace;
 mod wire;
 
 pub use channels::{Control, Hub, Local, Member, Order, TokenWhom, Whom, WorkerId};

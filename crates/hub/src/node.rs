@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tracing::{Instrument as _, Span};
 
 use crate::api::Api;
 use crate::auth::{Revocations, Verifier};
@@ -18,6 +19,7 @@ use crate::engine::{Engine, EngineError, Publish, Published};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::rules::Rules;
+use crate::trace;
 
 /// Revocations that are kept at most.
 const REVOCATIONS: usize = 100_000;
@@ -99,7 +101,7 @@ impl Identity {
 impl Node {
     /// A node.
     pub fn new(parts: NodeParts) -> Self {
-        parts.hub.report_to(Arc::clone(&parts.events));
+        parts.hub.report_to(Arc::clone(&parts.events), Arc::clone(&parts.clock));
         Self {
             rules: ArcSwap::from_pointee(parts.rules),
             keys: ArcSwap::from_pointee(parts.keys),
@@ -174,7 +176,27 @@ impl Node {
     /// Publishes. The caller's worker delivers what is for its own members when its turn ends.
     pub fn publish(&self, channel: &str, publish: Publish) -> Deferred<Result<Published, EngineError>> {
         self.metrics.publications.add(1);
-        self.engine.publish(channel, publish)
+        let span = trace::publish(channel, &publish);
+        if span.is_disabled() {
+            return self.engine.publish(channel, publish);
+        }
+        let entered = span.enter();
+        let engine = trace::engine(channel);
+        match engine.in_scope(|| self.engine.publish(channel, publish)) {
+            Deferred::Now(outcome) => {
+                outcome.iter().for_each(|outcome| trace::published(&span, outcome));
+                Deferred::Now(outcome)
+            }
+            Deferred::Later(future) => {
+                drop(entered);
+                let answered = async move {
+                    let outcome = future.instrument(engine).await;
+                    trace::published(&Span::current(), &outcome);
+                    outcome
+                };
+                Deferred::later(answered.instrument(span))
+            }
+        }
     }
 
     /// Lets an answer come that nobody waits for.

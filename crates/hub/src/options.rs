@@ -194,6 +194,8 @@ pub struct ClientOptions {
     pub expired_close_delay: Span,
     /// How long an expired subscription may take to be refreshed.
     pub expired_sub_close_delay: Span,
+    /// Bytes that may wait for a client that reads slowly, before it is cut off. No answer is longer than half of it.
+    pub queue_max_size: usize,
     /// Channels that one client may be subscribed to.
     pub channel_limit: usize,
     /// Connections that one user may have on this node.
@@ -229,6 +231,7 @@ impl Default for ClientOptions {
             stale_close_delay: Span::seconds(10),
             expired_close_delay: Span::seconds(25),
             expired_sub_close_delay: Span::seconds(25),
+            queue_max_size: 1024 * 1024,
             channel_limit: 128,
             user_connection_limit: 0,
             command_rate_limit: 0,

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::channels::{Local, Member, Membership, Wants};
+use crate::engine::EngineError;
 use crate::node::Node;
 use crate::protocol::{ClientInfo, Position};
 
@@ -12,20 +13,46 @@ pub(crate) struct Seat {
     node: Arc<Node>,
     membership: Option<Membership>,
     channel: Rc<str>,
-    watches: bool,
     /// The connection's id, once it is among those present.
     present: Option<Arc<str>>,
 }
 
+/// A watch of the engine's, which ends when this is dropped.
+struct Watch<'a> {
+    node: &'a Node,
+    channel: &'a str,
+    is_taken_over: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.is_taken_over {
+            self.node.detach(self.node.engine.unwatch(self.channel));
+        }
+    }
+}
+
 impl Seat {
-    pub(crate) fn new(node: Arc<Node>, membership: Membership) -> Self {
-        let channel = Rc::clone(membership.channel());
-        Self { node, membership: Some(membership), channel, watches: false, present: None }
+    /// Lets the engine watch `channel`, and then takes the place that `join` gives. The other way round a member could be told of
+    /// some of what happened before the engine watched: that somebody joined, and not that they left.
+    ///
+    /// # Errors
+    /// When the engine cannot watch.
+    pub(crate) async fn take(
+        node: &Arc<Node>,
+        channel: &str,
+        join: impl FnOnce() -> Membership,
+    ) -> Result<Self, EngineError> {
+        let mut watch = Watch { node, channel, is_taken_over: false };
+        node.engine.watch(channel).await?;
+        watch.is_taken_over = true;
+        Ok(Self::watched(node, join()))
     }
 
-    /// The engine is asked to watch: what follows ends that too.
-    pub(crate) fn watch(&mut self) {
-        self.watches = true;
+    /// A place in a channel that the engine has been asked to watch.
+    fn watched(node: &Arc<Node>, membership: Membership) -> Self {
+        let channel = Rc::clone(membership.channel());
+        Self { node: Arc::clone(node), membership: Some(membership), channel, present: None }
     }
 
     /// Presence is told: what follows ends that too.
@@ -59,9 +86,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.membership = None;
-        if self.watches {
-            self.node.detach(self.node.engine.unwatch(&self.channel));
-        }
+        self.node.detach(self.node.engine.unwatch(&self.channel));
         if let Some(client) = self.present.take() {
             self.node.detach(self.node.presence.remove(&self.channel, &client));
         }
@@ -75,9 +100,8 @@ impl RawMembership {
     /// Puts `member` into `channel`.
     pub fn new(local: &Rc<Local>, node: &Arc<Node>, channel: &str, member: Rc<dyn Member>) -> Self {
         let wants = Wants { encoding: None, join_leave: false, delta: false, filter: None };
-        let mut seat = Seat::new(Arc::clone(node), local.join(channel, member, wants, false));
-        seat.watch();
+        let membership = local.join(channel, member, wants, false);
         node.detach(node.engine.watch(channel));
-        Self(seat)
+        Self(Seat::watched(node, membership))
     }
 }

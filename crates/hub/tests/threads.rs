@@ -24,11 +24,8 @@ const CHANNELS: [&str; 3] = ["a", "b", "c"];
 type Log = BTreeMap<(&'static str, u64), Bytes>;
 
 fn stage() -> Stage {
-    let client = options::ClientOptions {
-        insecure: true,
-        recovery_max_publication_limit: 0,
-        ..Default::default()
-    };
+    let client =
+        options::ClientOptions { insecure: true, recovery_max_publication_limit: 0, ..Default::default() };
     let without_namespace = options::ChannelOptions {
         history_size: 1_000_000,
         history_ttl: Span::seconds(60),
@@ -74,7 +71,7 @@ impl Client {
     /// Has its turn, and notes what it has been given.
     fn turn(&mut self, world: &World, log: &mut Log) {
         self.peer.turn(world);
-        self.view.hear_all(self.peer.take());
+        self.view.hear_all(&self.peer.take());
         for (channel, seen) in self.view.take_seen() {
             let channel = CHANNELS.iter().find(|name| **name == channel).unwrap();
             for seen in seen {
@@ -83,7 +80,9 @@ impl Client {
                         let known = log.entry((channel, offset)).or_insert_with(|| data.clone());
                         assert_eq!(*known, data, "{offset} in {channel} is one publication");
                     }
-                    Seen::Start { recovered, .. } => assert_ne!(recovered, Some(false), "nothing is ever gone"),
+                    Seen::Start { recovered, .. } => {
+                        assert_ne!(recovered, Some(false), "nothing is ever gone")
+                    }
                     Seen::Left => {}
                     other => panic!("{other:?}"),
                 }

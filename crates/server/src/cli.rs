@@ -19,9 +19,10 @@ pub(crate) use tools::{
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// What to log: error, warn, info, debug, trace, or target=level pairs with commas between.
-    #[arg(long, global = true, env = "ANTIPHON_LOG", default_value = "info", value_name = "FILTER")]
-    pub(crate) log: String,
+    /// What to log: error, warn, info, debug, trace, or target=level pairs with commas between. Without it, what the configuration
+    /// says, or info.
+    #[arg(long, global = true, env = "ANTIPHON_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

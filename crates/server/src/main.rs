@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod serve;
 mod socket;
+mod trace;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -20,10 +21,17 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command, ConfigCommand};
+use config::server::Log;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = log::start(&cli.log).and_then(|()| run(cli.command));
+    let filter = cli.log.as_deref();
+    let logging = match &cli.command {
+        // How it logs stands in its configuration.
+        Command::Serve(_) => Ok(()),
+        _ => log::start(filter, &Log::default(), None),
+    };
+    let outcome = logging.and_then(|()| run(cli.command, filter));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
@@ -34,9 +42,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), String> {
+fn run(command: Command, log: Option<&str>) -> Result<(), String> {
     match command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(args, log),
         Command::Connect(args) => client::connect(&args),
         Command::Pub(args) => client::publish(&args),
         Command::Sub(args) => client::subscribe(&args),

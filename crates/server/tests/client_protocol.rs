@@ -150,3 +150,22 @@ fn a_client_that_does_not_read_is_told_to_come_back() {
     assert_eq!(last, [&3008_u16.to_be_bytes()[..], b"slow"].concat());
     assert!(pushes < 400, "{pushes}");
 }
+
+#[test]
+fn an_answer_is_never_longer_than_what_may_wait() {
+    let server = Server::start();
+    let (mut client, _) = connected(&server, "null");
+    let data = "x".repeat(60_000);
+    for id in 2..42 {
+        client.say(&format!(r#"{{"id":{id},"publish":{{"channel":"big","data":"{data}"}}}}"#));
+        assert_eq!(client.hear(), format!(r#"{{"id":{id},"publish":{{}}}}"#));
+    }
+    client.say(r#"{"id":50,"history":{"channel":"big","limit":100}}"#);
+    let page = client.hear();
+    assert!(page.starts_with(r#"{"id":50,"history":{"publications":["#), "{}", &page[..200]);
+    assert_eq!(page.matches(r#""offset":"#).count() - 1, 8, "as many as fit into half of 1 MiB");
+    client.say(r#"{"id":51,"subscribe":{"channel":"big","recover":true}}"#);
+    let answer = client.hear();
+    assert!(answer.contains(r#""was_recovering":true"#) && !answer.contains("publications"), "{answer}");
+    assert!(!answer.contains(r#""recovered":true"#), "{answer}");
+}

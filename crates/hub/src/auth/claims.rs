@@ -280,8 +280,14 @@ impl<'de> Deserialize<'de> for Seconds {
 }
 
 fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, TokenError> {
-    serde_json::from_slice(payload)
-        .map_err(|error| TokenError::Invalid(format!("the token's claims cannot be read: {error}")))
+    serde_json::from_slice(payload).map_err(|error| {
+        // The error's own words may repeat a claim, and these go into the log.
+        let what = if error.is_data() { "one has a wrong type" } else { "they are no JSON" };
+        let (line, column) = (error.line(), error.column());
+        TokenError::Invalid(format!(
+            "the token's claims cannot be read: {what}, at line {line} column {column}"
+        ))
+    })
 }
 
 /// `null` is as good as nothing.

@@ -6,12 +6,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use slab::Slab;
+use tracing::Span;
 
 use super::clients::Clients;
 use super::place::{Place, Taken};
 use super::{Hub, Mail, Member, Wants, WorkerId};
-use crate::metrics::Metrics;
+use crate::metrics::{Durations, Metrics};
 use crate::protocol::Position;
+use crate::trace;
 
 /// The places in one channel on one worker, each under the key that ends it.
 type Places = Slab<Place>;
@@ -31,8 +33,23 @@ pub struct Local {
 #[derive(Default)]
 struct Scratch {
     mail: Vec<Mail>,
+    turn: Turn,
+}
+
+/// What one delivery does.
+#[derive(Default)]
+struct Turn {
+    /// A member is flushed as soon as it has everything of its channel.
+    flushes: bool,
+    /// Who is to be flushed at the end.
     queued: Vec<Rc<dyn Member>>,
     lost: Vec<(Rc<dyn Member>, Rc<str>)>,
+    deliveries: u64,
+    bytes: u64,
+    /// When the publications were handed on.
+    handed: Vec<u64>,
+    /// The span of the writing at the end, where that is traced.
+    writing: Option<Span>,
 }
 
 impl Local {
@@ -97,57 +114,78 @@ impl Local {
     pub fn deliver(&self) {
         // A delivery under way takes what comes meanwhile with its next turn.
         let Ok(mut scratch) = self.scratch.try_borrow_mut() else { return };
-        let Scratch { mail, queued, lost } = &mut *scratch;
+        let Scratch { mail, turn } = &mut *scratch;
         self.hub.take(self.worker, mail);
-        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand.
-        let is_one_channel = mail.chunk_by(Mail::is_of_one_channel).count() == 1;
+        let is_traced = mail.iter().filter_map(Mail::post).any(|post| post.is_traced());
+        // Where all is of one channel, a member is flushed as soon as it has everything, while its memory is at hand. A trace tells
+        // the queueing from the writing.
+        turn.flushes = !is_traced && mail.chunk_by(Mail::is_of_one_channel).count() == 1;
         for run in mail.chunk_by(Mail::is_of_one_channel) {
             match run {
                 [Mail::Control(control)] => self.clients.order(control),
-                posts => self.fan_out(posts, is_one_channel, queued, lost),
+                posts => self.fan_out(posts, turn),
             }
         }
         mail.clear();
-        for member in queued.drain(..) {
-            member.flush();
-        }
-        for (member, channel) in lost.drain(..) {
+        let writing = turn.writing.take().unwrap_or_else(Span::none);
+        writing.record("members", turn.queued.len());
+        writing.in_scope(|| turn.queued.drain(..).for_each(|member| member.flush()));
+        drop(writing);
+        self.count(turn);
+        for (member, channel) in turn.lost.drain(..) {
             member.lost(&channel);
         }
     }
 
     /// Delivers posts of one channel to its members.
-    fn fan_out(
-        &self,
-        posts: &[Mail],
-        flushes: bool,
-        queued: &mut Vec<Rc<dyn Member>>,
-        lost: &mut Vec<(Rc<dyn Member>, Rc<str>)>,
-    ) {
+    fn fan_out(&self, posts: &[Mail], turn: &mut Turn) {
         let posts = || posts.iter().filter_map(Mail::post);
         let Some(first) = posts().next() else { return };
         let channels = self.channels.borrow();
         let Some((name, places)) = channels.get_key_value(&*first.channel) else { return };
-        let mut deliveries = 0;
+        let traced = posts().filter(|post| post.is_traced());
+        let spans: Vec<Span> = traced.map(|post| trace::fan_out(post, self.worker, places.len())).collect();
         for (_, place) in places {
             let mut has_more = false;
             for post in posts() {
                 match place.take(post) {
                     Taken::Nothing => {}
                     Taken::Frame(form) => {
-                        deliveries += 1;
-                        has_more |= place.member.queue(post.frame(form));
+                        let frame = post.frame(form);
+                        turn.deliveries += 1;
+                        turn.bytes += frame.plain().len() as u64;
+                        has_more |= place.member.queue(frame);
                     }
-                    Taken::Lost => lost.push((Rc::clone(&place.member), Rc::clone(name))),
+                    Taken::Lost => turn.lost.push((Rc::clone(&place.member), Rc::clone(name))),
                 }
             }
-            match (has_more, flushes) {
+            match (has_more, turn.flushes) {
                 (true, true) => place.member.flush(),
-                (true, false) => queued.push(Rc::clone(&place.member)),
+                (true, false) => turn.queued.push(Rc::clone(&place.member)),
                 (false, _) => {}
             }
         }
-        self.metrics.deliveries.add(deliveries);
+        turn.handed.extend(posts().filter(|post| post.is_publication()).map(|post| post.at));
+        for span in spans {
+            match &turn.writing {
+                Some(writing) => drop(writing.follows_from(&span)),
+                None => turn.writing = Some(trace::write(&span, self.worker)),
+            }
+        }
+    }
+
+    /// Counts what was delivered in a turn, and how long it took.
+    fn count(&self, turn: &mut Turn) {
+        if turn.deliveries > 0 {
+            self.metrics.deliveries.add(std::mem::take(&mut turn.deliveries));
+            self.metrics.delivery_bytes.add(std::mem::take(&mut turn.bytes));
+        }
+        if !turn.handed.is_empty() {
+            let now = self.hub.nanos();
+            let mut lags = Durations::default();
+            turn.handed.drain(..).for_each(|at| lags.observe(now.saturating_sub(at)));
+            self.metrics.delivery_lag.add(&lags);
+        }
     }
 }
 
@@ -170,11 +208,17 @@ impl Membership {
     #[must_use]
     pub(crate) fn release(&self, position: Option<Position>, has_base: bool) -> bool {
         self.with_place(|place| {
+            let (mut deliveries, mut bytes) = (0, 0);
             for post in place.release(position, has_base) {
                 if let Taken::Frame(form) = place.take(&post) {
-                    place.member.queue(post.frame(form));
+                    let frame = post.frame(form);
+                    deliveries += 1;
+                    bytes += frame.plain().len() as u64;
+                    place.member.queue(frame);
                 }
             }
+            self.local.metrics.deliveries.add(deliveries);
+            self.local.metrics.delivery_bytes.add(bytes);
         });
         !self.is_lost()
     }

@@ -9,6 +9,7 @@ use super::mailbox::Mailbox;
 use super::post::Post;
 use super::{Control, Mail};
 use crate::backend::{Events, Occurrence};
+use crate::clock::Clock;
 use crate::engine::{Event, Sink};
 
 /// A worker's place among the workers.
@@ -17,7 +18,7 @@ pub type WorkerId = u16;
 /// Locks for the channels: more than there are workers to contend for them.
 const SHARDS: usize = 64;
 
-/// The members of channels by worker, and the workers' mailboxes. What a worker needs for itself is in its [`Fanout`](super::Fanout).
+/// The members of channels by worker, and the workers' mailboxes. What a worker needs for itself is in its [`Local`](super::Local).
 #[derive(Debug)]
 pub struct Hub {
     shards: Box<[Mutex<Shard>]>,
@@ -25,6 +26,8 @@ pub struct Hub {
     mailboxes: Box<[Mailbox]>,
     /// Who is told when channels are occupied and vacated.
     events: OnceLock<Arc<dyn Events>>,
+    /// Measures how long deliveries take.
+    clock: OnceLock<Arc<dyn Clock>>,
 }
 
 /// Each channel with the workers that have members in it, never none.
@@ -45,13 +48,20 @@ impl Hub {
             hasher: RandomState::new(),
             mailboxes: (0..workers).map(|_| Mailbox::default()).collect(),
             events: OnceLock::new(),
+            clock: OnceLock::new(),
         }
     }
 
-    /// Tells `events` from now on. The first call counts.
-    pub(crate) fn report_to(&self, events: Arc<dyn Events>) {
+    /// Tells `events` from now on, and measures by `clock`. The first call counts.
+    pub(crate) fn report_to(&self, events: Arc<dyn Events>, clock: Arc<dyn Clock>) {
         // Set once, when the node is made.
         let _ = self.events.set(events);
+        let _ = self.clock.set(clock);
+    }
+
+    /// The time to measure by; it stands still before there is a node.
+    pub(super) fn nanos(&self) -> u64 {
+        self.clock.get().map_or(0, |clock| clock.nanos())
     }
 
     fn shard(&self, channel: &str) -> MutexGuard<'_, Shard> {
@@ -146,7 +156,7 @@ impl Sink for Hub {
     fn deliver(&self, channel: &str, event: Event) {
         let shard = self.shard(channel);
         let Some(watchers) = shard.get(channel) else { return };
-        let post = Arc::new(Post::new(channel, event));
+        let post = Arc::new(Post::new(channel, event, self.nanos()));
         for watcher in watchers {
             self.mailbox(watcher.worker).post(Mail::Post(Arc::clone(&post)));
         }

@@ -49,7 +49,10 @@ enum Stage {
     },
     Live,
     /// Each publication must follow the one before it.
-    Positioned { offset: u64, epoch: Arc<str> },
+    Positioned {
+        offset: u64,
+        epoch: Arc<str>,
+    },
     /// Something was missed: nothing more is taken.
     Lost,
 }
@@ -136,7 +139,8 @@ impl Place {
             return Taken::Nothing;
         }
         let base = self.base.replace(publication.offset);
-        let is_to_base = previous.as_ref().is_some_and(|previous| previous.offset > 0 && previous.offset == base);
+        let is_to_base =
+            previous.as_ref().is_some_and(|previous| previous.offset > 0 && previous.offset == base);
         let patch = self.wants.delta && is_to_base;
         Taken::Frame(match (self.wants.encoding, patch) {
             (None, _) => Form::Raw,

@@ -3,11 +3,12 @@
 use std::sync::OnceLock;
 
 use antiphon_proto::Prepared;
+use tracing::Span;
 
 use crate::data::{Data, quote};
 use crate::engine::{Event, Publication};
 use crate::protocol::{self, Encoding, Push, Reply};
-use crate::{delta, wire};
+use crate::{delta, trace, wire};
 
 /// The form in which a member takes an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +34,35 @@ const FORMS: usize = 6;
 pub(crate) struct Post {
     pub(crate) channel: Box<str>,
     pub(crate) event: Event,
+    /// When it was handed on, by the hub's nanoseconds.
+    pub(super) at: u64,
+    /// What is to be traced of it belongs to this.
+    pub(crate) span: Span,
     frames: [OnceLock<Prepared>; FORMS],
 }
 
 impl Post {
-    pub(crate) fn new(channel: &str, event: Event) -> Self {
-        Self { channel: channel.into(), event, frames: [const { OnceLock::new() }; FORMS] }
+    pub(crate) fn new(channel: &str, event: Event, at: u64) -> Self {
+        let frames = [const { OnceLock::new() }; FORMS];
+        Self { channel: channel.into(), event, at, span: trace::current(), frames }
+    }
+
+    /// Whether its way is traced.
+    pub(super) fn is_traced(&self) -> bool {
+        !self.span.is_disabled()
+    }
+
+    /// Whether it is a publication, rather than a join or a leave.
+    pub(super) fn is_publication(&self) -> bool {
+        matches!(self.event, Event::Publication { .. })
+    }
+
+    /// Its place in the stream; 0 for what has none.
+    pub(crate) fn offset(&self) -> u64 {
+        match &self.event {
+            Event::Publication { publication, .. } => publication.offset,
+            Event::Join(_) | Event::Leave(_) => 0,
+        }
     }
 
     /// About how much memory it holds.

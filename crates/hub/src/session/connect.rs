@@ -44,7 +44,8 @@ pub(super) async fn connect(
     request: ConnectRequest,
 ) -> Result<Option<Reply>, Refusal> {
     let outcome = admit(session, now, request).await;
-    if let Err(Refusal::Error(_)) = &outcome {
+    if let Err(Refusal::Error(error)) = &outcome {
+        note!(info, session, code = error.code, "a client may not connect: {}", error.message);
         end::retreat(session);
     }
     outcome.map(Some)
@@ -53,7 +54,10 @@ pub(super) async fn connect(
 async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest) -> Result<Reply, Refusal> {
     let node = Arc::clone(&session.node);
     let rules = node.rules();
-    let emulated_headers = Arc::new(std::mem::take(&mut request.headers));
+    let emulated_headers = match request.headers.is_empty() {
+        true => Arc::clone(&super::NO_HEADERS),
+        false => Arc::new(std::mem::take(&mut request.headers)),
+    };
     session.state.borrow_mut().who.emulated_headers = Arc::clone(&emulated_headers);
     let mut identity = identify(session, &rules, &request).await?;
     if session.is_ended() {
@@ -68,7 +72,10 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
     if !node.census.enter(&identity.user, rules.client.user_connection_limit.min(limit_of(&identity.user))) {
         return Err(Disconnect::CONNECTION_LIMIT.into());
     }
-    let user: Arc<str> = identity.user.as_str().into();
+    let user = match identity.user.as_str() {
+        "" => Arc::default(),
+        user => user.into(),
+    };
     {
         let mut state = session.state.borrow_mut();
         let info = ClientInfo {
@@ -91,6 +98,7 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
     if let Some(member) = session.line.upgrade() {
         session.local.enter(&session.id, &user, member);
     }
+    note!(debug, session, transport = session.origin.transport, "a client connected");
     node.events.tell(Occurrence::Connected { asker: &session.asker() });
 
     let subs = subscribe_all(session, &rules, &mut identity, &request).await?;
@@ -188,11 +196,11 @@ pub(super) fn refused_token(session: &Session, error: &TokenError) -> Refusal {
     match error {
         TokenError::Expired => ClientError::TOKEN_EXPIRED.into(),
         TokenError::Invalid(why) => {
-            tracing::info!(client = %session.id, %why, "a connection's token is not valid");
+            note!(info, session, why = why.as_str(), "a connection's token is not valid");
             Disconnect::INVALID_TOKEN.into()
         }
         TokenError::Unchecked(why) => {
-            tracing::error!(client = %session.id, %why, "a connection's token could not be checked");
+            note!(error, session, why = why.as_str(), "a connection's token could not be checked");
             ClientError::INTERNAL.into()
         }
     }

@@ -97,7 +97,7 @@ async fn join(
         }
         Err(Refusal::Disconnect(disconnect)) => session.end(disconnect),
         Err(Refusal::Error(error)) => {
-            tracing::warn!(client = %session.id, channel = request.channel, %error, "the server could not subscribe a client");
+            note!(warn, session, channel = request.channel, %error, "the server could not subscribe a client");
         }
     }
 }

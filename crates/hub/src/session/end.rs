@@ -15,7 +15,7 @@ pub(super) fn unsubscribe(session: &Session, request: &ChannelRequest) -> Result
     named(&request.channel)?;
     let removed = session.state.borrow_mut().subscriptions.remove_entry(request.channel.as_str());
     if let Some((channel, subscription)) = removed {
-        leave(session, &channel, subscription, &Unsubscribed::BY_CLIENT);
+        leave(session, &channel, *subscription, &Unsubscribed::BY_CLIENT);
     }
     Ok(Reply { unsubscribe: Some(Empty {}), ..Reply::default() })
 }
@@ -24,9 +24,8 @@ pub(super) fn unsubscribe(session: &Session, request: &ChannelRequest) -> Result
 pub(super) fn unsubscribe_by_server(session: &Session, channel: &str, reason: &Unsubscribed) {
     let removed = session.state.borrow_mut().subscriptions.remove_entry(channel);
     let Some((channel, subscription)) = removed else { return };
-    leave(session, &channel, subscription, reason);
-    let index = reason.code.checked_sub(2500).map_or(0, |above| above as usize + 1);
-    session.node.metrics.unsubscribes.count(index);
+    leave(session, &channel, *subscription, reason);
+    session.node.metrics.unsubscribes.count(reason.code);
     let unsubscribe = Some(UnsubscribePush { code: reason.code, reason: reason.reason.to_string() });
     push(session, Push { channel: channel.to_string(), unsubscribe, ..Push::default() });
 }
@@ -36,7 +35,9 @@ pub(super) fn lost(session: &Session, channel: &str) {
     let is_server_side = {
         let state = session.state.borrow();
         // By now the client may have left, and may have subscribed again.
-        let Some(subscription) = state.subscriptions.get(channel).filter(|it| it.seat.is_lost()) else { return };
+        let Some(subscription) = state.subscriptions.get(channel).filter(|it| it.seat.is_lost()) else {
+            return;
+        };
         subscription.is_server_side
     };
     if is_server_side {
@@ -60,6 +61,14 @@ fn leave(session: &Session, channel: &Rc<str>, subscription: Subscription, reaso
         node.detach(node.engine.announce(channel, Event::Leave(info)));
     }
     node.metrics.subscriptions.add(-1);
+    note!(
+        debug,
+        session,
+        channel = &**channel,
+        code = reason.code,
+        "a client unsubscribed: {}",
+        reason.reason
+    );
     node.events.tell(Occurrence::Unsubscribed { asker: &session.asker(), channel, code: reason.code });
 }
 
@@ -67,7 +76,7 @@ fn leave(session: &Session, channel: &Rc<str>, subscription: Subscription, reaso
 fn depart(session: &Session, disconnect: &Disconnect) {
     let subscriptions = std::mem::take(&mut session.state.borrow_mut().subscriptions);
     for (channel, subscription) in subscriptions {
-        leave(session, &channel, subscription, &Unsubscribed::DISCONNECTED);
+        leave(session, &channel, *subscription, &Unsubscribed::DISCONNECTED);
     }
     session.local.exit(&session.id);
     session.node.census.leave(&session.user());
@@ -93,9 +102,21 @@ pub(super) fn end(session: &Session, disconnect: Disconnect) {
     if before == Phase::Ended {
         return;
     }
+    match is_trouble(&disconnect) {
+        true => note!(info, session, code = disconnect.code, "a connection ended: {}", disconnect.reason),
+        false => note!(debug, session, code = disconnect.code, "a connection ended: {}", disconnect.reason),
+    }
     if before == Phase::Connected {
         depart(session, &disconnect);
     }
-    session.node.metrics.disconnects.count(disconnect.code.saturating_sub(3000) as usize);
+    session.node.metrics.disconnects.count(disconnect.code);
     session.output(Output::End(disconnect));
+}
+
+/// Whether somebody who looks after the server may want to know without asking: the server failed, the client was too slow, or it
+/// was refused.
+fn is_trouble(disconnect: &Disconnect) -> bool {
+    let Disconnect { code, .. } = disconnect;
+    let failed = [&Disconnect::SERVER_ERROR, &Disconnect::SLOW, &Disconnect::TOO_MANY_REQUESTS];
+    !disconnect.is_reconnect() || failed.iter().any(|failed| failed.code == *code)
 }

@@ -12,6 +12,8 @@
 //!
 //! Commands are carried out one after the other, each message's in one future.
 
+#[macro_use]
+mod note;
 mod connect;
 mod control;
 mod end;
@@ -30,14 +32,16 @@ mod tests;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use crate::backend::Asker;
 use crate::channels::{Control, Local, Member};
+use crate::metrics::{COMMANDS, Metrics, PONG};
 use crate::node::Node;
 use crate::protocol::{
     ClientError, ClientInfo, Command, Disconnect, Empty, Encoding, Refusal, Reply, Writer,
@@ -57,6 +61,8 @@ pub struct Origin {
     pub encoding: Encoding,
     /// `websocket`, `http_stream`, ...
     pub transport: &'static str,
+    /// The address that its requests come from, where that is known, for the log.
+    pub remote: Option<IpAddr>,
     /// The headers of its request that hooks are given: names in lower case.
     pub headers: Arc<[(Box<str>, Box<str>)]>,
 }
@@ -81,7 +87,8 @@ struct State {
     expire_at: u64,
     /// When to look at what has expired next.
     expiry: Option<Instant>,
-    subscriptions: HashMap<Rc<str>, Subscription>,
+    /// Boxed, since a map has room for more than it holds.
+    subscriptions: HashMap<Rc<str>, Box<Subscription>>,
     /// Subscriptions whose replies are about to be put out.
     releases: Vec<Rc<str>>,
     work: VecDeque<Work>,
@@ -98,8 +105,11 @@ enum Phase {
     Ended,
 }
 
+/// Shared by all who name none: each map of its own would be memory for nothing.
+static NO_HEADERS: LazyLock<Arc<BTreeMap<String, String>>> = LazyLock::new(Arc::default);
+
 /// Who the client is. Before `connect` it is nobody.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Who {
     user: Arc<str>,
     /// What others see of it.
@@ -108,6 +118,18 @@ struct Who {
     emulated_headers: Arc<BTreeMap<String, String>>,
     /// Of its token.
     token: Token,
+}
+
+impl Default for Who {
+    fn default() -> Self {
+        Self {
+            user: Arc::default(),
+            info: Arc::default(),
+            meta: Bytes::new(),
+            emulated_headers: Arc::clone(&NO_HEADERS),
+            token: Token::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -183,6 +205,11 @@ impl Session {
         Arc::clone(&self.state.borrow().who.user)
     }
 
+    /// The user's id, unless there is none.
+    fn named_user(&self) -> Option<Arc<str>> {
+        Some(self.user()).filter(|user| !user.is_empty())
+    }
+
     /// The channels it is subscribed to.
     pub fn channels(&self) -> Vec<Rc<str>> {
         self.state.borrow().subscriptions.keys().cloned().collect()
@@ -224,7 +251,7 @@ impl Session {
         loop {
             let work = self.state.borrow_mut().work.pop_front();
             match work {
-                None => return,
+                None => return self.rest(),
                 Some(Work::Message(message)) => self.handle_message(now, &message).await,
                 Some(Work::Order(control)) => control::carry_out(&self, now, &control).await,
                 Some(Work::Lost(channel)) => end::lost(&self, &channel),
@@ -232,6 +259,13 @@ impl Session {
                 Some(Work::SubRefresh(channel)) => refresh::ask_for_channel(&self, now, &channel).await,
             }
         }
+    }
+
+    /// Gives back what was needed to work: most clients are idle most of the time.
+    fn rest(&self) {
+        let mut state = self.state.borrow_mut();
+        state.work = VecDeque::new();
+        state.releases = Vec::new();
     }
 
     /// The next moment at which [`handle_deadline`](Self::handle_deadline) has something to do.
@@ -271,7 +305,7 @@ impl Session {
     pub fn drain(&self, say: &mut dyn FnMut(Said)) {
         let mut writer = Writer::new(self.origin.encoding);
         loop {
-            let output = self.state.borrow_mut().output.pop_front();
+            let output = self.next_output();
             match output {
                 Some(Output::Reply(reply)) => {
                     writer.push(&reply);
@@ -284,7 +318,7 @@ impl Session {
                     self.say(&mut writer, say);
                     let is_whole = {
                         let state = self.state.borrow();
-                        state.subscriptions.get(&channel).is_none_or(Subscription::release)
+                        state.subscriptions.get(&channel).is_none_or(|subscription| subscription.release())
                     };
                     if !is_whole {
                         self.lost(&channel);
@@ -298,6 +332,15 @@ impl Session {
             }
         }
         self.say(&mut writer, say);
+    }
+
+    fn next_output(&self) -> Option<Output> {
+        let mut state = self.state.borrow_mut();
+        let output = state.output.pop_front();
+        if output.is_none() {
+            state.output = VecDeque::new();
+        }
+        output
     }
 
     fn say(&self, writer: &mut Writer, say: &mut dyn FnMut(Said)) {
@@ -334,7 +377,7 @@ impl Session {
 
     fn reply(&self, reply: Reply) {
         if let Some(error) = &reply.error {
-            self.node.metrics.errors.count(error.code.saturating_sub(100) as usize);
+            self.node.metrics.errors.count(error.code);
         }
         self.output(Output::Reply(Box::new(reply)));
     }
@@ -348,18 +391,38 @@ impl Session {
             Ok(commands) => (commands, true),
             Err((before, _)) => (before, false),
         };
+        let Metrics { commands: counters, command_durations, .. } = &*self.node.metrics;
+        let mut begun = self.node.clock.nanos();
         for command in commands {
             if self.is_ended() {
                 return;
             }
-            let id = command.id;
-            match self.handle(now, command).await {
+            let (id, kind) = (command.id, kind_of(&command));
+            if let Some(kind) = kind {
+                counters[kind].add(1);
+            }
+            let outcome = self.handle(now, command).await;
+            let ended = self.node.clock.nanos();
+            if let Some(kind) = kind {
+                command_durations[kind].observe(ended.saturating_sub(begun));
+            }
+            begun = ended;
+            match outcome {
                 Ok(Some(reply)) => {
                     self.reply(Reply { id, ..reply });
                     subscribe::release(self);
                 }
                 Ok(None) => {}
                 Err(Refusal::Error(error)) => {
+                    let command = kind.map(|kind| COMMANDS[kind]);
+                    note!(
+                        debug,
+                        self,
+                        command,
+                        code = error.code,
+                        "a command was refused: {}",
+                        error.message
+                    );
                     self.reply(Reply { id, error: Some(error.into()), ..Reply::default() })
                 }
                 Err(Refusal::Disconnect(disconnect)) => self.end(disconnect),
@@ -373,25 +436,20 @@ impl Session {
     /// Carries out one command. What it gives is the reply without its id.
     async fn handle(self: &Rc<Self>, now: Instant, command: Command) -> Result<Option<Reply>, Refusal> {
         let phase = self.state.borrow().phase;
-        let kind = kind_of(&command);
         match (phase, &command.connect) {
             (Phase::Ended, _) => return Ok(None),
             (Phase::Fresh, Some(_)) | (Phase::Connected, None) => {}
             _ => return Err(Disconnect::BAD_REQUEST.into()),
         }
-        let Some(kind) = kind else {
-            // Neither an id nor a request: the answer to a ping.
-            if command.id != 0 {
+        match kind_of(&command) {
+            None => return Err(Disconnect::BAD_REQUEST.into()),
+            Some(PONG) => return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?),
+            // An answer could not be told from a push.
+            Some(_) if command.id == 0 && command.send.is_none() => {
                 return Err(Disconnect::BAD_REQUEST.into());
             }
-            self.node.metrics.commands.count(12);
-            return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?);
-        };
-        // An answer could not be told from a push.
-        if command.id == 0 && command.send.is_none() {
-            return Err(Disconnect::BAD_REQUEST.into());
+            Some(_) => {}
         }
-        self.node.metrics.commands.count(kind);
         let limit = self.node.rules().client.command_rate_limit;
         if !self.state.borrow_mut().rate.allows(now, limit) {
             return Err(ClientError::TOO_MANY_REQUESTS.into());
@@ -409,7 +467,7 @@ impl Session {
             Command { presence_stats: Some(request), .. } => query::presence_stats(self, &request).await?,
             Command { history: Some(request), .. } => query::history(self, request).await?,
             Command { ping: Some(_), .. } => Reply { ping: Some(Empty {}), ..Reply::default() },
-            Command { send: Some(request), .. } => return query::send(self, request).map(|()| None),
+            Command { send: Some(request), .. } => return query::send(self, &request).map(|()| None),
             Command { rpc: Some(request), .. } => Box::pin(query::rpc(self, request)).await?,
             Command { refresh: Some(request), .. } => Box::pin(refresh::refresh(self, now, request)).await?,
             Command { sub_refresh: Some(request), .. } => {
@@ -420,7 +478,7 @@ impl Session {
     }
 }
 
-/// Which of [`COMMANDS`](crate::metrics::COMMANDS) it is; the first request counts.
+/// Which of [`COMMANDS`](crate::metrics::COMMANDS) it is, if it is one; the first request counts.
 fn kind_of(command: &Command) -> Option<usize> {
     let requests = [
         command.connect.is_some(),
@@ -436,7 +494,8 @@ fn kind_of(command: &Command) -> Option<usize> {
         command.refresh.is_some(),
         command.sub_refresh.is_some(),
     ];
-    requests.iter().position(|is_there| *is_there)
+    // With neither an id nor a request it is the answer to a ping.
+    requests.iter().position(|is_there| *is_there).or((command.id == 0).then_some(PONG))
 }
 
 /// A command for a channel must name one.

@@ -66,7 +66,7 @@ pub(super) async fn publish(session: &Rc<Session>, request: PublishRequest) -> R
     match node.publish(channel.name, publish).await {
         Ok(_) => Ok(Reply { publish: Some(Empty {}), ..Reply::default() }),
         Err(error) => {
-            tracing::error!(client = %session.id, channel = channel.name, %error, "a publication failed");
+            note!(error, session, channel = channel.name, %error, "a publication failed");
             Err(ClientError::INTERNAL.into())
         }
     }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use crate::options::ClientOptions;
 use crate::protocol::Disconnect;
 
+/// How much longer a client may be new while its `connect` is worked on, before that is looked at again.
+const MORE: Duration = Duration::from_secs(1);
+
 /// What is due at a deadline.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -76,10 +79,12 @@ impl Pulse {
         Ok(())
     }
 
-    /// The server does not read from the client, and so cannot hear it.
+    /// The server does not read from the client, and so cannot hear it; or its `connect` has come, and is not answered yet.
     pub(super) fn excuse(&mut self, now: Instant) {
-        if let State::Pinged { pong_until: Some(until), .. } = &mut self.state {
-            *until = now + self.timeout;
+        match &mut self.state {
+            State::Pinged { pong_until: Some(until), .. } => *until = now + self.timeout,
+            State::Fresh { until: Some(until) } => *until = (*until).max(now + MORE),
+            _ => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::recover::fitting;
 use super::{Session, named};
 use crate::backend::{Occurrence, RpcAsk};
 use crate::engine::{EngineError, HistoryQuery};
@@ -14,7 +15,7 @@ use crate::rules::Rules;
 use crate::wire;
 
 fn failed(session: &Session, channel: &str, error: &EngineError) -> Refusal {
-    tracing::error!(client = %session.id, channel, %error, "a question was not answered");
+    note!(error, session, channel, %error, "a question was not answered");
     ClientError::INTERNAL.into()
 }
 
@@ -92,9 +93,11 @@ pub(super) async fn history(session: &Rc<Session>, request: HistoryRequest) -> R
             return Err(ClientError::UNRECOVERABLE_POSITION.into());
         }
     }
+    // The next page begins behind the last that is given, so there is one.
+    let count = fitting(&history.publications, rules.client.queue_max_size / 2).max(1);
     let encoding = session.origin.encoding;
     let publications =
-        history.publications.iter().map(|publication| wire::publication(publication, encoding));
+        history.publications.iter().take(count).map(|publication| wire::publication(publication, encoding));
     let result = HistoryResult {
         publications: publications.collect(),
         epoch: history.position.epoch,
@@ -104,7 +107,7 @@ pub(super) async fn history(session: &Rc<Session>, request: HistoryRequest) -> R
 }
 
 /// A message without an answer: the application hears of it if it wants to.
-pub(super) fn send(session: &Session, request: SendRequest) -> Result<(), Refusal> {
+pub(super) fn send(session: &Session, request: &SendRequest) -> Result<(), Refusal> {
     let events = &session.node.events;
     if !events.takes_messages() {
         // The client would not learn of an error.

@@ -15,6 +15,8 @@ pub(super) struct Wish {
     pub(super) since: Position,
     /// The most publications that are given.
     pub(super) limit: usize,
+    /// The most bytes of them: an answer that cannot be sent would be asked for again and again.
+    pub(super) bytes: usize,
 }
 
 /// What it gets.
@@ -47,10 +49,10 @@ impl Wish {
             |publication: &&Arc<Publication>| filter.is_none_or(|filter| filter.matches(&publication.tags));
         match self.mode {
             RecoveryMode::Stream => {
-                if !self.is_whole(history) {
+                let publications: Vec<_> = history.publications.iter().filter(passes).cloned().collect();
+                if !self.is_whole(history) || fitting(&publications, self.bytes) < publications.len() {
                     return Recovery::default();
                 }
-                let publications = history.publications.iter().filter(passes).cloned().collect();
                 Recovery { is_complete: true, publications }
             }
             RecoveryMode::Cache => {
@@ -78,6 +80,26 @@ impl Wish {
             _ => self.since.offset == position.offset,
         }
     }
+}
+
+/// How many of the first publications have at most so many bytes.
+pub(super) fn fitting(publications: &[Arc<Publication>], bytes: usize) -> usize {
+    let mut sum = 0;
+    let fits = |publication: &&Arc<Publication>| {
+        sum += weight(publication);
+        sum <= bytes
+    };
+    publications.iter().take_while(fits).count()
+}
+
+/// About as many bytes as a publication takes in an answer.
+fn weight(publication: &Publication) -> usize {
+    /// Names of fields, offset, time.
+    const FRAME: usize = 64;
+    let tags: usize = publication.tags.iter().map(|(key, value)| key.len() + value.len() + 6).sum();
+    let info = publication.info.as_deref();
+    let info = info.map_or(0, |info| 64 + info.user.len() + info.conn_info.len() + info.chan_info.len());
+    FRAME + publication.data.bytes().len() + tags + info
 }
 
 #[cfg(test)]
@@ -124,12 +146,26 @@ mod tests {
             // From the future.
             (at(9, "e"), history(NONE, 5), None),
         ] {
-            let wish = Wish { mode: RecoveryMode::Stream, since, limit: 300 };
+            let wish = Wish { mode: RecoveryMode::Stream, since, limit: 300, bytes: usize::MAX };
             let recovery = wish.recover(&history, None);
             let offsets =
                 recovery.publications.iter().map(|publication| publication.offset).collect::<Vec<_>>();
             assert_eq!(recovery.is_complete.then_some(offsets), expected, "{wish:?}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_for_one_answer_is_not_recovered() {
+        let missed = history(3..=5, 5);
+        let one = weight(&missed.publications[0]);
+        for (bytes, expected) in [(3 * one, true), (3 * one - 1, false), (0, false)] {
+            let wish = Wish { mode: RecoveryMode::Stream, since: at(2, "e"), limit: 300, bytes };
+            assert_eq!(wish.recover(&missed, None).is_complete, expected, "{bytes}");
+        }
+        assert_eq!(
+            [0, one, 2 * one - 1, 9 * one].map(|bytes| fitting(&missed.publications, bytes)),
+            [0, 1, 1, 3]
+        );
     }
 
     #[test]
@@ -143,20 +179,20 @@ mod tests {
             (at(5, "e"), history(NONE, 5), None, (true, vec![])),
             (at(4, "e"), history(NONE, 5), None, (false, vec![])),
         ] {
-            let wish = Wish { mode: RecoveryMode::Cache, since, limit: 300 };
+            let wish = Wish { mode: RecoveryMode::Cache, since, limit: 300, bytes: usize::MAX };
             let recovery = wish.recover(&history, filter);
             let offsets = recovery.publications.iter().map(|publication| publication.offset).collect();
             assert_eq!((recovery.is_complete, offsets), expected, "{wish:?}");
         }
         let mut newest_first = history(3..=5, 5);
         newest_first.publications.reverse();
-        let wish = Wish { mode: RecoveryMode::Cache, since: at(0, ""), limit: 300 };
+        let wish = Wish { mode: RecoveryMode::Cache, since: at(0, ""), limit: 300, bytes: usize::MAX };
         assert_eq!(wish.recover(&newest_first, Some(&even())).publications[0].offset, 4);
     }
 
     #[test]
     fn a_filter_leaves_out_what_was_missed_without_a_gap() {
-        let wish = Wish { mode: RecoveryMode::Stream, since: at(2, "e"), limit: 300 };
+        let wish = Wish { mode: RecoveryMode::Stream, since: at(2, "e"), limit: 300, bytes: usize::MAX };
         let recovery = wish.recover(&history(3..=6, 6), Some(&even()));
         assert!(recovery.is_complete);
         assert_eq!(recovery.publications.iter().map(|p| p.offset).collect::<Vec<_>>(), [4, 6]);

@@ -40,11 +40,9 @@ pub(super) async fn refresh(
     }
     let is_changed = {
         let state = session.state.borrow();
-        let gone = |(name, subscription): (&Rc<str>, &super::Subscription)| {
-            subscription.is_of_token && !token.subs.contains_key(&**name)
-        };
+        let mut of_token = state.subscriptions.iter().filter(|(_, subscription)| subscription.is_of_token);
         token.subs.keys().any(|name| !state.subscriptions.contains_key(name.as_str()))
-            || state.subscriptions.iter().any(gone)
+            || of_token.any(|(name, _)| !token.subs.contains_key(&**name))
     };
     if is_changed {
         // It connects again with the new token, and gets the channels of that.
@@ -249,7 +247,8 @@ pub(super) async fn ask(session: &Rc<Session>, now: Instant) {
 
 /// Asks the backend whether a subscription goes on.
 pub(super) async fn ask_for_channel(session: &Rc<Session>, now: Instant, channel: &str) {
-    let expire_at = session.state.borrow().subscriptions.get(channel).map(|subscription| subscription.expire_at);
+    let expire_at =
+        session.state.borrow().subscriptions.get(channel).map(|subscription| subscription.expire_at);
     if !is_over(session, expire_at.unwrap_or_default(), 0) {
         return schedule(session, now);
     }

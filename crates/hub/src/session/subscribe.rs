@@ -132,11 +132,23 @@ async fn granted_by_token(
         match &error {
             TokenError::Expired => ClientError::TOKEN_EXPIRED.into(),
             TokenError::Invalid(why) => {
-                tracing::info!(client = %session.id, channel = channel.name, %why, "a subscription's token is not valid");
+                note!(
+                    info,
+                    session,
+                    channel = channel.name,
+                    why = why.as_str(),
+                    "a subscription's token is not valid"
+                );
                 ClientError::PERMISSION_DENIED.into()
             }
             TokenError::Unchecked(why) => {
-                tracing::error!(client = %session.id, channel = channel.name, %why, "a subscription's token could not be checked");
+                note!(
+                    error,
+                    session,
+                    channel = channel.name,
+                    why = why.as_str(),
+                    "a subscription's token could not be checked"
+                );
                 ClientError::INTERNAL.into()
             }
         }
@@ -157,7 +169,7 @@ pub(super) fn check_token(
         && *token.user == *session.user()
         && (token.client.is_empty() || *token.client == *session.id);
     if !is_meant || session.node.revocations.is_revoked(&token.user, &token.id, token.issued_at) {
-        tracing::info!(client = %session.id, channel, "a subscription's token is for somebody or something else");
+        note!(info, session, channel, "a subscription's token is for somebody or something else");
         return Err(Disconnect::INVALID_TOKEN.into());
     }
     Ok(())
@@ -217,10 +229,9 @@ async fn establish(
         delta: result.delta,
         filter: request.tf.clone().map(Box::new),
     };
-    let membership = session.local.join(channel.name, member, wants, true);
-    let mut seat = Seat::new(Arc::clone(node), membership);
-    seat.watch();
-    node.engine.watch(channel.name).await.map_err(|error| failed(session, channel.name, &error))?;
+    let join = || session.local.join(channel.name, member, wants, true);
+    let seat = Seat::take(node, channel.name, join).await;
+    let mut seat = seat.map_err(|error| failed(session, channel.name, &error))?;
     if plan.presence {
         seat.show(&session.id);
         let added = node.presence.add(channel.name, Arc::clone(&info)).await;
@@ -256,7 +267,7 @@ pub(super) fn shown_info(who: &Who, chan_info: &Bytes) -> Arc<ClientInfo> {
 }
 
 fn failed(session: &Session, channel: &str, error: &dyn std::error::Error) -> Refusal {
-    tracing::error!(client = %session.id, channel, %error, "a subscription failed");
+    note!(error, session, channel, %error, "a subscription failed");
     Disconnect::SERVER_ERROR.into()
 }
 
@@ -278,6 +289,7 @@ async fn read(
         mode,
         since: Position { offset: request.offset, epoch: request.epoch.clone() },
         limit: rules.client.recovery_max_publication_limit,
+        bytes: rules.client.queue_max_size / 2,
     });
     let query = match &wish {
         Some(wish) => wish.query(request.tf.is_some()),
@@ -330,8 +342,9 @@ fn commit(session: &Rc<Session>, subscription: Subscription) {
     let node = &session.node;
     let channel = Rc::clone(subscription.seat.channel());
     let joined = subscription.joins.then(|| Arc::clone(&subscription.info));
-    session.state.borrow_mut().subscriptions.insert(Rc::clone(&channel), subscription);
+    session.state.borrow_mut().subscriptions.insert(Rc::clone(&channel), Box::new(subscription));
     node.metrics.subscriptions.add(1);
+    note!(debug, session, channel = &*channel, "a client subscribed");
     if let Some(info) = joined {
         node.detach(node.engine.announce(&channel, Event::Join(info)));
     }

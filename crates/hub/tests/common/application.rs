@@ -82,7 +82,9 @@ impl Backend for Application {
     }
 
     fn publish(&self, ask: PublishAsk) -> Deferred<Result<PublishGrant, Refusal>> {
-        self.answer("may publish", format!("publish {} {:?}", ask.channel, ask.data), |answers| answers.publish)
+        self.answer("may publish", format!("publish {} {:?}", ask.channel, ask.data), |answers| {
+            answers.publish
+        })
     }
 
     fn sub_refresh(&self, ask: SubRefreshAsk) -> Deferred<Result<RefreshAnswer, Refusal>> {

@@ -46,7 +46,7 @@ struct Line {
 
 impl Peer {
     pub(crate) fn new(world: &World, worker: usize, encoding: Encoding) -> Self {
-        let origin = Origin { encoding, transport: "websocket", headers: Arc::default() };
+        let origin = Origin { encoding, transport: "websocket", remote: None, headers: Arc::default() };
         let bell = world.number();
         let number = bell.0;
         let line = Rc::new_cyclic(|line: &Weak<Line>| {

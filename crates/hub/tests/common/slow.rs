@@ -96,7 +96,12 @@ impl Sink for Gate {
 }
 
 impl Slow {
-    pub(crate) fn new(hub: Arc<Hub>, clock: Arc<dyn Clock>, desk: Arc<Desk>, parts: &WorldParts) -> Arc<Self> {
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        clock: Arc<dyn Clock>,
+        desk: Arc<Desk>,
+        parts: &WorldParts,
+    ) -> Arc<Self> {
         let WorldParts { fault, is_open, .. } = *parts;
         let state = GateState { holds: fault == Fault::HandsOnLater, ..GateState::default() };
         let tape = parts.is_taped.then(Mutex::default);
@@ -199,7 +204,8 @@ impl Engine for Slow {
         }
         let (engine, name) = (Arc::clone(&self.engine), channel.to_owned());
         // Publishers are others than those who subscribe: they do not wait for each other.
-        self.desk.ask("publish", &format!("{channel}, publishers"), move || now(engine.publish(&name, publish)))
+        self.desk
+            .ask("publish", &format!("{channel}, publishers"), move || now(engine.publish(&name, publish)))
     }
 
     fn announce(&self, channel: &str, event: Event) -> Deferred<Result<(), EngineError>> {

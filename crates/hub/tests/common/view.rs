@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use antiphon_hub::delta;
 use antiphon_hub::protocol::{
-    ChannelRequest, Command, ConnectRequest, ConnectResult, Disconnect, Empty, Encoding, ErrorReply, Position,
-    Publication, PublishRequest, Push, Reply, ServerSub, SubscribeRequest, SubscribeResult,
+    ChannelRequest, Command, ConnectRequest, ConnectResult, Disconnect, Empty, Encoding, ErrorReply,
+    Position, Publication, PublishRequest, Push, Reply, ServerSub, SubscribeRequest, SubscribeResult,
 };
 use bytes::Bytes;
 
@@ -82,6 +82,7 @@ impl View {
     pub(crate) fn reconnect(&mut self) {
         self.client = None;
         self.ended = None;
+        self.pings = 0;
         self.asked.clear();
         self.channels.values_mut().for_each(|known| known.is_subscribed = false);
     }
@@ -151,6 +152,13 @@ impl View {
         self.channels.iter().filter(|(_, known)| known.is_subscribed).map(|(name, _)| name.as_str())
     }
 
+    /// The channels that it is not subscribed to, and could recover in.
+    pub(crate) fn left(&self) -> impl Iterator<Item = &str> {
+        let known =
+            self.channels.iter().filter(|(_, known)| !known.is_subscribed && known.position.is_some());
+        known.map(|(name, _)| name.as_str())
+    }
+
     pub(crate) fn is_subscribed(&self, channel: &str) -> bool {
         self.channels.get(channel).is_some_and(|known| known.is_subscribed)
     }
@@ -185,7 +193,7 @@ impl View {
     }
 
     /// Takes what has come.
-    pub(crate) fn hear_all(&mut self, heard: Vec<Heard>) {
+    pub(crate) fn hear_all(&mut self, heard: &[Heard]) {
         heard.iter().for_each(|heard| self.hear(heard));
     }
 
@@ -248,7 +256,10 @@ impl View {
         let at = Position { offset: result.offset, epoch: result.epoch.clone() };
         if let Some(request) = request {
             let recovers = result.was_recovering && result.recovered;
-            assert!(!recovers || at.offset == request.offset, "it goes on from where the client was: {result:?}");
+            assert!(
+                !recovers || at.offset == request.offset,
+                "it goes on from where the client was: {result:?}"
+            );
             assert!(result.was_recovering || result.publications.is_empty(), "{result:?}");
         }
         known.is_subscribed = true;

@@ -77,8 +77,7 @@ impl Stage {
         let clock = Arc::new(ManualClock::at(BEGIN));
         let hub = Arc::new(Hub::new(parts.workers));
         let desk = Arc::<Desk>::default();
-        let engine =
-            Slow::new(Arc::clone(&hub), clock.clone(), Arc::clone(&desk), &parts);
+        let engine = Slow::new(Arc::clone(&hub), clock.clone(), Arc::clone(&desk), &parts);
         let application = Arc::new(Application::new(Arc::clone(&desk)));
         let told = Arc::<Told>::default();
         let detached: Arc<Mutex<Vec<Detached>>> = Arc::default();
@@ -156,7 +155,7 @@ impl World {
     /// What a session takes for random: an id, and the first ping after half of the interval of 25 s.
     pub(crate) fn seed(number: u64) -> [u8; 24] {
         let mut seed = [0; 24];
-        seed[..8].copy_from_slice(&number.to_be_bytes());
+        seed[8..16].copy_from_slice(&number.to_be_bytes());
         seed[16..].copy_from_slice(&12_500_000_000_u64.to_ne_bytes());
         seed
     }
@@ -210,7 +209,11 @@ impl World {
         assert_eq!(self.engine.everyone(), BTreeSet::new(), "clients are present");
         assert_eq!(self.engine.watches(), 0, "channels are watched");
         let metrics = self.node.metrics();
-        assert_eq!((metrics.clients.value(), metrics.subscriptions.value()), (0, 0), "clients, subscriptions");
+        assert_eq!(
+            (metrics.clients.value(), metrics.subscriptions.value()),
+            (0, 0),
+            "clients, subscriptions"
+        );
         assert!(self.detached.lock().unwrap().is_empty(), "something never came to an end");
     }
 }

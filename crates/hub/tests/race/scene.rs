@@ -24,7 +24,7 @@ pub(crate) enum Upset {
 }
 
 /// What a scene is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Plot {
     pub(crate) encoding: Encoding,
     /// Publications before anything else happens.
@@ -172,7 +172,7 @@ impl<'a> Scene<'a> {
             let mut peer = Peer::new(&world, number, plot.encoding);
             peer.receive(view.connect(ConnectRequest::default()));
             peer.turn(&world);
-            view.hear_all(peer.take());
+            view.hear_all(&peer.take());
             let returns = if number == 0 { plot.returns } else { 0 };
             Actor { peer, view, returns, is_ordered: false, is_unsaid: false, since: 0, from: None }
         });
@@ -299,7 +299,7 @@ impl<'a> Scene<'a> {
         let end = self.end().offset;
         let upset = self.plot.upset.filter(|_| self.upset.is_none());
         for (number, actor) in self.actors.iter_mut().enumerate() {
-            actor.view.hear_all(actor.peer.take());
+            actor.view.hear_all(&actor.peer.take());
             let Some(seen) = actor.view.take_seen().remove(CHANNEL) else { continue };
             for seen in seen {
                 schedule.note(|| format!("  client {number}: {seen:?}"));
@@ -316,7 +316,9 @@ impl<'a> Scene<'a> {
             assert!(!actor.view.is_waiting(), "a command is never answered");
             assert!(actor.view.is_subscribed(CHANNEL), "at the end the client is there");
             match actor.view.position(CHANNEL) {
-                Some(position) if end.offset > 0 => assert_eq!(*position, end, "at the end the client has everything"),
+                Some(position) if end.offset > 0 => {
+                    assert_eq!(*position, end, "at the end the client has everything")
+                }
                 Some(_) => {}
                 None => assert!(actor.from >= Some(end.offset), "at the end the client has everything"),
             }

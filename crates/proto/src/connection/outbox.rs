@@ -56,6 +56,14 @@ impl Outbox {
         std::mem::replace(&mut self.copied, rest)
     }
 
+    /// Gives the buffer back to the allocator, where nothing waits in it and it is the outbox's own.
+    pub fn release(&mut self) {
+        if self.waiting == 0 && !self.lent {
+            self.copied = Vec::new();
+            self.start = 0;
+        }
+    }
+
     /// How many bytes wait.
     pub fn len(&self) -> usize {
         self.waiting

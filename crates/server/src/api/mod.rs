@@ -29,6 +29,7 @@ use http_body_util::Full;
 use hyper::http::request;
 use hyper::{Response, StatusCode};
 
+use crate::metrics::ApiOutcome;
 use methods::{Entry, METHODS};
 use reply::Refusal;
 
@@ -87,5 +88,10 @@ async fn one(
         tracing::debug!(method = entry.name, %error, "the server API refused a command");
     }
     let wants_statuses = parts.headers.get("x-centrifugo-error-mode").is_some_and(|mode| mode == "transport");
-    Ok(reply::one(outcome, wants_statuses))
+    let is_failed = outcome.is_err();
+    let mut response = reply::one(outcome, wants_statuses);
+    if is_failed {
+        response.extensions_mut().insert(ApiOutcome::Failed);
+    }
+    Ok(response)
 }

@@ -8,14 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::proxy::SwitchedProxy;
 
 /// Who may connect, and how long a silent or slow client is borne.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(crate) struct Client {
     /// Pages on other hosts that may connect: `https://example.com:8443`, or `*` for every page there is.
     /// A page on the same host as the server always may.
     pub(crate) allowed_origins: Vec<String>,
-    /// Bytes that may wait for a client that reads slowly, before it is cut off.
-    pub(crate) queue_max_size: usize,
     /// Connections that this node takes in all; 0 is no limit.
     pub(crate) connection_limit: usize,
     /// Connections that one address may open a second; 0 is no limit.
@@ -29,21 +27,6 @@ pub(crate) struct Client {
     pub(crate) subscription_token: SubscriptionToken,
     /// What the backend is asked about connections.
     pub(crate) proxy: ClientProxies,
-}
-
-impl Default for Client {
-    fn default() -> Self {
-        Self {
-            allowed_origins: Vec::new(),
-            queue_max_size: 1024 * 1024,
-            connection_limit: 0,
-            connection_rate_limit: 0,
-            options: ClientOptions::default(),
-            token: TokenOptions::default(),
-            subscription_token: SubscriptionToken::default(),
-            proxy: ClientProxies::default(),
-        }
-    }
 }
 
 /// How tokens of subscriptions are checked.

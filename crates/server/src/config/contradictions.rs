@@ -64,7 +64,7 @@ impl<'a> Check<'a> {
             ("websocket", "message_size_limit", websocket.message_size_limit),
             ("websocket", "frame_size_limit", websocket.frame_size_limit),
             ("websocket", "fragment_limit", websocket.fragment_limit as usize),
-            ("client", "queue_max_size", client.queue_max_size),
+            ("client", "queue_max_size", client.options.queue_max_size),
             ("channel", "max_length", channel.naming.max_length),
             ("events", "batch_size", events.batch_size),
             ("events", "queue_size", events.queue_size),

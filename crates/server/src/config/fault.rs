@@ -62,11 +62,22 @@ fn walk(table: &Table, section: &str, at: &str, found: &mut Vec<Fault>) {
             // All other keys have a default, so that one value by itself makes a configuration.
             (Some(_), _) => match Config::deserialize(alone(&path, value.clone())) {
                 Ok(_) => continue,
+                // What is said here may end in a log.
+                Err(_) if is_secret(name) => {
+                    format!(
+                        "{path} has a value of a wrong type, which is not shown here; write text in quotes"
+                    )
+                }
                 Err(error) => format!("{path}: {}", error.message()),
             },
         };
         found.push(Fault { path, says });
     }
+}
+
+/// Whether the values of keys with this name are nobody's business.
+fn is_secret(name: &str) -> bool {
+    name.contains("secret") || name.ends_with("key") || name == "static_headers"
 }
 
 fn unknown(key: &str, value: &Value) -> String {
@@ -157,6 +168,15 @@ mod tests {
             (
                 "[channel.without_namespace]\nallowed_delta_types = [\"fosil\"]\n",
                 "a.toml:2: channel.without_namespace.allowed_delta_types: unknown variant `fosil`, expected `fossil`",
+            ),
+            (
+                "[http_api]\nkey = 5318008\n",
+                "a.toml:2: http_api.key has a value of a wrong type, which is not shown here; write text in quotes",
+            ),
+            (
+                "[rpc.proxy.http]\nstatic_headers = {a = 5318008}\n",
+                "a.toml:2: rpc.proxy.http.static_headers has a value of a wrong type, which is not shown here; write text \
+                 in quotes",
             ),
             ("client = 3\n", "a.toml:1: client is a section; write [client]"),
             (

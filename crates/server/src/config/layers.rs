@@ -65,7 +65,12 @@ pub(crate) fn check(name: &str, text: &str) -> Result<(), ConfigError> {
 
 /// The settings in the text of a configuration file.
 fn parse(name: &str, text: &str) -> Result<Table, ConfigError> {
-    let table = text.parse().map_err(|e| ConfigError::one(format!("{name}: {e}")))?;
+    let table = text.parse().map_err(|e: toml::de::Error| {
+        // The line itself is not shown: it may hold a secret, and what is said here may end in a log.
+        let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        ConfigError::one(format!("{name}:{line}: {}", e.message()))
+    })?;
     ConfigError::unless_none(placed(faults(&table), name, text))?;
     Ok(table)
 }

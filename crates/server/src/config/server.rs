@@ -133,7 +133,7 @@ impl Default for Log {
     }
 }
 
-/// Traces to a collector, over OTLP. Needs a server that was built with the feature `opentelemetry`.
+/// Traces to a collector, over OTLP. Needs a server that was built with the feature `otlp`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OpenTelemetry {

@@ -19,6 +19,7 @@ use super::head::{self, NoHead};
 use super::rewind::Rewind;
 use super::router;
 use super::upgrade::{Kind, Upgrade};
+use crate::metrics::Endpoint;
 use crate::serve::Worker;
 use crate::socket::{Client, Echo, Opened, Raw};
 
@@ -33,7 +34,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: IpAdd
     let first = match first {
         Ok(first) => first,
         Err(NoHead::Gone) => return,
-        Err(NoHead::Refused(refusal)) => return head::refuse(stream, &refusal).await,
+        Err(NoHead::Refused(refusal)) => return refuse(&worker, stream, peer, &refusal).await,
     };
 
     let upgrade = Rc::new(RefCell::new(None));
@@ -70,14 +71,20 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: IpAdd
         (Ok(()), Some(upgrade)) => start(worker, stream, read, upgrade),
         (Ok(()), None) => head::close(stream).await,
         (Err(error), _) if error.is_timeout() && !read.is_empty() => {
-            head::refuse(stream, &Refusal::timeout()).await;
+            refuse(&worker, stream, peer, &Refusal::timeout()).await;
         }
         (Err(error), _) => {
             // Where the request was wrong, hyper has answered it.
-            tracing::debug!(%error, "an HTTP connection ended");
+            tracing::debug!(remote = %peer, %error, "an HTTP connection ended");
             head::close(stream).await;
         }
     }
+}
+
+/// Answers what could not be read.
+async fn refuse(worker: &Worker, stream: TcpStream, peer: IpAddr, refusal: &Refusal) {
+    worker.shared().counts.request(Endpoint::Unread, refusal.status());
+    head::refuse(stream, peer, refusal).await;
 }
 
 /// Runs the WebSocket in a task of its own: this one has had room for hyper, and is freed.

@@ -1,5 +1,6 @@
 //! The first head of a connection, and the last words to one that cannot be served.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use antiphon_proto::handshake::{HeadLimits, HeadScanner, Refusal, Scan};
@@ -50,8 +51,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 256 * 1024;
 
 /// Sends a refusal and closes.
-pub(super) async fn refuse(mut stream: TcpStream, refusal: &Refusal) {
-    tracing::debug!(%refusal, "refused");
+pub(super) async fn refuse(mut stream: TcpStream, peer: IpAddr, refusal: &Refusal) {
+    tracing::info!(remote = %peer, %refusal, "a request was refused");
     let bytes = refusal.to_bytes();
     if matches!(tokio::time::timeout(LINGER, stream.write_all(&bytes)).await, Ok(Ok(()))) {
         close(stream).await;
@@ -83,6 +84,10 @@ mod tests {
     use super::*;
 
     /// Both ends of a connection.
+    fn peer() -> IpAddr {
+        IpAddr::from([127, 0, 0, 1])
+    }
+
     async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap());
@@ -100,7 +105,7 @@ mod tests {
         };
         assert_eq!(refusal.status(), 408);
         let mut answer = String::new();
-        tokio::join!(refuse(server, &refusal), async {
+        tokio::join!(refuse(server, peer(), &refusal), async {
             client.read_to_string(&mut answer).await.unwrap();
             drop(client);
         });
@@ -124,6 +129,6 @@ mod tests {
             }
         };
         let refusal = Refusal::timeout();
-        tokio::join!(refuse(server, &refusal), flood);
+        tokio::join!(refuse(server, peer(), &refusal), flood);
     }
 }

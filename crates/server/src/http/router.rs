@@ -16,7 +16,8 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::upgrade::{self, Upgrade};
 use super::{asset, guard};
-use crate::serve::{Full as GateFull, Settings, Worker};
+use crate::metrics::{ApiOutcome, Endpoint};
+use crate::serve::{Full as GateFull, Settings, Transport, Worker};
 use crate::{api, assets, metrics};
 
 /// A response and, where it is a 101, what follows it.
@@ -29,16 +30,31 @@ const BODY: usize = 16 * 1024 * 1024;
 pub(super) async fn answer(worker: &Rc<Worker>, peer: IpAddr, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let settings = worker.settings();
-    let has_body = !body.is_end_stream();
-    if let Err((status, sentence)) = guard::check(&parts, settings.loopback_only) {
-        return closing(refusal(&Refusal::application(status, &sentence)), has_body);
-    }
     let route = route(parts.uri.path(), &settings);
+    let answer = answer_at(worker, &settings, peer, &parts, body, route).await;
+    worker.shared().counts.request(route.endpoint(), answer.0.status().as_u16());
+    answer
+}
+
+async fn answer_at(
+    worker: &Rc<Worker>,
+    settings: &Settings,
+    peer: IpAddr,
+    parts: &request::Parts,
+    body: Incoming,
+    route: Route<'_>,
+) -> Answer {
+    let has_body = !body.is_end_stream();
+    if let Err((status, sentence)) = guard::check(parts, settings.loopback_only) {
+        return closing(refusal(peer, &Refusal::application(status, &sentence)), has_body);
+    }
     if let Route::Api(method) = route {
-        return (api_answer(worker, &settings, &parts, method, body).await, None);
+        let response = api_answer(worker, settings, parts, method, body).await;
+        worker.shared().counts.api(method, outcome(&response));
+        return (response, None);
     }
     let answer = match route {
-        Route::Socket(socket) => upgrade(worker, &settings, peer, &parts, socket),
+        Route::Socket(socket) => upgrade(worker, settings, peer, parts, socket),
         _ if parts.method != Method::GET && parts.method != Method::HEAD => {
             (not_allowed(&parts.method, "GET, HEAD"), None)
         }
@@ -72,13 +88,14 @@ fn upgrade(
     parts: &request::Parts,
     socket: Socket<'_>,
 ) -> Answer {
-    let upgrade = match upgrade::accept(parts, worker, settings, socket) {
+    let upgrade = match upgrade::accept(parts, worker, settings, peer, socket) {
         Ok(upgrade) => upgrade,
-        Err(refused) => return refusal(&refused),
+        Err(refused) => return refusal(peer, &refused),
     };
     let client = &settings.config.client;
     let pass = worker.shared().gate.enter(
         peer,
+        socket.transport(),
         Instant::now(),
         client.connection_limit,
         client.connection_rate_limit,
@@ -95,7 +112,7 @@ fn upgrade(
                     (429, "Your address opens connections too fast; try again in a second.")
                 }
             };
-            let mut answer = refusal(&Refusal::application(status, sentence));
+            let mut answer = refusal(peer, &Refusal::application(status, sentence));
             answer.0.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
             answer
         }
@@ -132,7 +149,18 @@ async fn api_answer(
     response
 }
 
+/// How a request to the server API ended.
+fn outcome(response: &Response<Full<Bytes>>) -> ApiOutcome {
+    let by_status = match response.status() {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ApiOutcome::Refused,
+        status if status.is_success() => ApiOutcome::Done,
+        _ => ApiOutcome::Failed,
+    };
+    response.extensions().get().copied().unwrap_or(by_status)
+}
+
 /// What stands at a path.
+#[derive(Clone, Copy)]
 enum Route<'p> {
     Socket(Socket<'p>),
     Asset(assets::Asset),
@@ -145,6 +173,22 @@ enum Route<'p> {
     None,
 }
 
+impl Route<'_> {
+    /// As it is counted.
+    fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Socket(Socket::Client) => Endpoint::WebSocket,
+            Self::Socket(Socket::Raw(_)) => Endpoint::Raw,
+            Self::Socket(Socket::Echo) => Endpoint::Echo,
+            Self::Asset(_) => Endpoint::Asset,
+            Self::Health | Self::Ready => Endpoint::Health,
+            Self::Metrics => Endpoint::Metrics,
+            Self::OpenApi | Self::Api(_) => Endpoint::Api,
+            Self::None => Endpoint::None,
+        }
+    }
+}
+
 /// A WebSocket endpoint.
 #[derive(Clone, Copy)]
 pub(super) enum Socket<'p> {
@@ -152,6 +196,16 @@ pub(super) enum Socket<'p> {
     /// With the channel as the path has it.
     Raw(&'p str),
     Client,
+}
+
+impl Socket<'_> {
+    fn transport(self) -> Transport {
+        match self {
+            Self::Client => Transport::WebSocket,
+            Self::Raw(_) => Transport::Raw,
+            Self::Echo => Transport::Echo,
+        }
+    }
 }
 
 fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
@@ -195,7 +249,7 @@ fn not_allowed(method: &Method, allowed: &'static str) -> Response<Full<Bytes>> 
     response
 }
 
-fn refusal(refusal: &Refusal) -> Answer {
-    tracing::debug!(%refusal, "refused");
+fn refusal(peer: IpAddr, refusal: &Refusal) -> Answer {
+    tracing::info!(remote = %peer, %refusal, "a request was refused");
     (refusal.to_http().map(|body| Full::new(Bytes::from(body))), None)
 }

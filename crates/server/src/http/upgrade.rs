@@ -1,5 +1,6 @@
 //! From a request to a WebSocket.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use antiphon_hub::Origin;
@@ -37,6 +38,7 @@ pub(super) fn accept(
     request: &request::Parts,
     worker: &Worker,
     settings: &Settings,
+    peer: IpAddr,
     socket: Socket<'_>,
 ) -> Result<(Response<()>, Kind), Refusal> {
     let opening = http::check(request, &settings.handshake)?;
@@ -71,6 +73,7 @@ pub(super) fn accept(
             let origin = Origin {
                 encoding: if is_protobuf { Encoding::Protobuf } else { Encoding::Json },
                 transport: "websocket",
+                remote: Some(peer),
                 headers: forwarded(request, settings),
             };
             Kind::Client(agreed, origin)
@@ -81,11 +84,16 @@ pub(super) fn accept(
 
 /// The headers that hooks are given.
 fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, Box<str>)]> {
-    let values = |name: &Box<str>| {
-        let values = request.headers.get_all(&**name).iter();
-        values.filter_map(|value| Some((name.clone(), value.to_str().ok()?.into()))).collect::<Vec<_>>()
-    };
-    settings.forwarded_headers.iter().flat_map(values).collect()
+    if settings.forwarded_headers.is_empty() {
+        // Shares one empty list.
+        return Arc::default();
+    }
+    let mut list = Vec::new();
+    for name in &*settings.forwarded_headers {
+        let values = request.headers.get_all(&**name).iter().filter_map(|value| value.to_str().ok());
+        list.extend(values.map(|value| (name.clone(), value.into())));
+    }
+    list.into()
 }
 
 /// Who is in `/raw/x` subscribes and publishes without saying who it is.

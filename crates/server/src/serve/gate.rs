@@ -6,16 +6,47 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use antiphon_hub::metrics::{Counter, Gauge};
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Addresses that are remembered at most. Beyond that the oldest knowledge is dropped, in favour of those who come.
 const ADDRESSES: usize = 100_000;
 
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    WebSocket,
+    Raw,
+    Echo,
+}
+
+impl Transport {
+    pub(crate) const ALL: [Self; 3] = [Self::WebSocket, Self::Raw, Self::Echo];
+
+    /// As metrics have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::Raw => "raw",
+            Self::Echo => "echo",
+        }
+    }
+}
+
 /// Counts connections.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     open: AtomicUsize,
+    /// In the order of [`Transport::ALL`].
+    transports: [Tally; Transport::ALL.len()],
     rates: Mutex<Rates>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    open: Gauge,
+    slow: Counter,
 }
 
 /// For each address, when it would have used up what it had, had it kept to the rate.
@@ -36,7 +67,10 @@ pub(crate) enum Full {
 
 /// One connection that is open, for as long as this is held.
 #[derive(Debug)]
-pub(crate) struct Pass(Arc<Gate>);
+pub(crate) struct Pass {
+    gate: Arc<Gate>,
+    transport: Transport,
+}
 
 impl Gate {
     /// Lets a connection in, within `limit` in all and `rate` a second from its address, of which a second's worth may come at once.
@@ -44,6 +78,7 @@ impl Gate {
     pub(crate) fn enter(
         self: &Arc<Self>,
         address: IpAddr,
+        transport: Transport,
         now: Instant,
         limit: usize,
         rate: u32,
@@ -52,13 +87,23 @@ impl Gate {
             return Err(Full::FromAddress);
         }
         let before = self.open.fetch_add(1, Ordering::Relaxed);
-        let pass = Pass(Arc::clone(self));
+        self.tally(transport).open.add(1);
+        let pass = Pass { gate: Arc::clone(self), transport };
         if limit > 0 && before >= limit { Err(Full::InAll) } else { Ok(pass) }
     }
 
+    fn tally(&self, transport: Transport) -> &Tally {
+        &self.transports[transport as usize]
+    }
+
     /// How many connections are open.
-    pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+    pub(crate) fn open(&self, transport: Transport) -> i64 {
+        self.tally(transport).open.value()
+    }
+
+    /// How many connections had to end because the peer read too slowly.
+    pub(crate) fn slow(&self, transport: Transport) -> u64 {
+        self.tally(transport).slow.value()
     }
 }
 
@@ -90,9 +135,17 @@ fn subnet(address: IpAddr) -> IpAddr {
     }
 }
 
+impl Pass {
+    /// Counts that the peer reads too slowly.
+    pub(crate) fn is_slow(&self) {
+        self.gate.tally(self.transport).slow.add(1);
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.gate.open.fetch_sub(1, Ordering::Relaxed);
+        self.gate.tally(self.transport).open.add(-1);
     }
 }
 
@@ -107,19 +160,21 @@ mod tests {
     #[test]
     fn so_many_are_open_at_once() {
         let (gate, now) = (Arc::new(Gate::default()), Instant::now());
-        let passes: Vec<_> = (0..3).map(|_| gate.enter(address("::1"), now, 3, 0).unwrap()).collect();
-        assert_eq!(gate.enter(address("::1"), now, 3, 0).unwrap_err(), Full::InAll);
-        assert_eq!(gate.open(), 3);
+        let passes: Vec<_> =
+            (0..3).map(|_| gate.enter(address("::1"), Transport::Raw, now, 3, 0).unwrap()).collect();
+        assert_eq!(gate.enter(address("::1"), Transport::Raw, now, 3, 0).unwrap_err(), Full::InAll);
+        assert_eq!(gate.open(Transport::Raw), 3);
         drop(passes);
-        assert_eq!(gate.open(), 0);
-        assert!(gate.enter(address("::1"), now, 3, 0).is_ok());
+        assert_eq!(gate.open(Transport::Raw), 0);
+        assert!(gate.enter(address("::1"), Transport::Raw, now, 3, 0).is_ok());
     }
 
     #[test]
     fn each_address_has_its_rate() {
         let (gate, start) = (Arc::new(Gate::default()), Instant::now());
-        let come =
-            |from: &str, ms: u64| gate.enter(address(from), start + Duration::from_millis(ms), 0, 2).is_ok();
+        let come = |from: &str, ms: u64| {
+            gate.enter(address(from), Transport::Raw, start + Duration::from_millis(ms), 0, 2).is_ok()
+        };
         assert_eq!([come("10.0.0.1", 0), come("10.0.0.1", 0), come("10.0.0.1", 0)], [true, true, false]);
         assert!(come("10.0.0.2", 0));
         assert!(!come("::ffff:10.0.0.1", 0), "the same address, written otherwise");

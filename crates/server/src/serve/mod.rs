@@ -19,11 +19,14 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::backend::Client;
 use crate::cli::ServeArgs;
 use crate::config::Layers;
+use crate::metrics::Counts;
+use crate::{log, trace};
 
 pub(crate) use assembly::Application;
-pub(crate) use gate::{Full, Gate, Pass};
+pub(crate) use gate::{Full, Gate, Pass, Transport};
 pub(crate) use roster::{Roster, Seat};
 pub(crate) use settings::Settings;
 pub(crate) use worker::Worker;
@@ -34,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) node: Arc<Node>,
     pub(crate) engine: Arc<MemoryEngine>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) counts: Counts,
     pub(crate) application: Application,
 }
 
@@ -44,7 +48,7 @@ const TICK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the settings are wrong or an address cannot be listened on; the sentence says what to do.
-pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
+pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     let development = args.config.is_none();
     let environment = std::env::vars_os();
     let environment = environment.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
@@ -62,6 +66,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
              machines; give a configuration file with --config, or --insecure if that is what you want"
         ));
     }
+    // What is no worker's runs here: signals, and calls of the application.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("the event loop: {e}"))?;
+    let traced = trace::start(&config.opentelemetry, || Client::new(runtime.handle().clone()))?;
+    let (exporter, spans) = traced.unzip();
+    log::start(log, &config.log, spans)?;
     // More connections than descriptors is the usual first limit that a server meets.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files stays as it is");
@@ -72,9 +82,6 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
         }
         workers => workers,
     };
-    // What is no worker's runs here: signals, and calls of the application.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| format!("the event loop: {e}"))?;
     let application = Application::new(&config, runtime.handle().clone())?;
     let (node, engine) = application.node(&config, workers)?;
 
@@ -92,6 +99,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
         node,
         engine,
         gate: Arc::default(),
+        counts: Counts::default(),
         application,
     });
 
@@ -110,7 +118,11 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), String> {
     }
     drop(ended);
     announce(&shared.settings.load(), &addresses);
-    runtime.block_on(supervise(&shared, &layers, &drain, endings))
+    let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings));
+    if let Some(exporter) = exporter {
+        runtime.block_on(exporter.flush());
+    }
+    outcome
 }
 
 /// Waits for a signal, then for the workers.
@@ -201,6 +213,8 @@ fn announce(settings: &Settings, addresses: &[SocketAddr]) {
              \n    client protocol ws://{first}/connection/websocket\
              \n    raw channels    ws://{first}/raw/CHANNEL\
              \n    echo            ws://{first}/echo\
+             \n    server API      http://{first}/api\
+             \n    metrics         http://{first}/metrics\
              \n\n  Start it with --config FILE to set it up for others. Ctrl-C ends it.\n\n",
             env!("CARGO_PKG_VERSION")
         );

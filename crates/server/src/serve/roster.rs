@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tokio::sync::Notify;
 
+/// While draining, so often some connections are told.
+const DRAIN_STEP: Duration = Duration::from_millis(10);
 const TICK: Duration = Duration::from_millis(100);
 /// Slots of the wheel: 51.2 s. Who wants to sleep longer is woken then, and sits down again.
 const SLOTS: usize = 512;
@@ -21,6 +23,8 @@ const SLOTS: usize = 512;
 pub(crate) struct Roster {
     inner: RefCell<Inner>,
     draining: Cell<bool>,
+    /// While draining, whoever has a seat with a lower number has been told to end.
+    told: Cell<u32>,
     /// The wheel has to turn earlier than its task sleeps.
     earlier: Notify,
     /// The last connection has gone.
@@ -57,6 +61,7 @@ impl Roster {
         Self {
             inner: RefCell::new(inner),
             draining: Cell::new(false),
+            told: Cell::new(0),
             earlier: Notify::new(),
             empty: Notify::new(),
         }
@@ -73,12 +78,32 @@ impl Roster {
         self.draining.get()
     }
 
-    /// Tells every connection to end.
-    pub(crate) fn drain(&self) {
+    /// Tells every connection to end, spread over `window` so that not all of them come back elsewhere at once. A few take less: each
+    /// connection needs a millisecond at most.
+    pub(crate) async fn drain(&self, window: Duration) {
         self.draining.set(true);
+        let seats = self.inner.borrow().seats.capacity();
+        let count = u32::try_from(seats).unwrap_or(u32::MAX);
+        let window = window.min(Duration::from_millis(count.into()));
+        let steps = u32::try_from(window.as_millis() / DRAIN_STEP.as_millis()).unwrap_or(u32::MAX).max(1);
+        for step in 1..=steps {
+            let end =
+                u32::try_from(u64::from(count) * u64::from(step) / u64::from(steps)).unwrap_or(u32::MAX);
+            self.tell_below(end);
+            if step < steps {
+                tokio::time::sleep(DRAIN_STEP).await;
+            }
+        }
+        self.tell_below(u32::MAX);
+    }
+
+    /// Tells the connections whose seats have lower numbers to end, those that have been told apart.
+    fn tell_below(&self, end: u32) {
+        let told = self.told.replace(end);
         let wakers: Vec<Waker> = {
-            let mut inner = self.inner.borrow_mut();
-            inner.seats.iter_mut().filter_map(|(_, occupant)| occupant.waker.clone()).collect()
+            let inner = self.inner.borrow();
+            let meant = inner.seats.iter().filter(|(key, _)| (told as usize..end as usize).contains(key));
+            meant.filter_map(|(_, occupant)| occupant.waker.clone()).collect()
         };
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -199,9 +224,9 @@ impl Seat {
         }
     }
 
-    /// Ready when the worker drains.
+    /// Ready when the worker drains and it is this connection's turn to end.
     pub(crate) fn poll_draining(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.roster.is_draining() {
+        if self.key < self.roster.told.get() {
             return Poll::Ready(());
         }
         self.register(cx, None);
@@ -299,6 +324,34 @@ mod tests {
         assert_eq!(roster.inner.borrow_mut().due(start + after(100)).len(), seats.len());
         drop(seats);
         assert_eq!(Arc::strong_count(&count), 1);
+    }
+
+    /// Time passes by itself here when nothing else happens.
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_tells_everybody_once_and_not_all_at_once() {
+        for (connections, window, expected) in
+            [(1, 10_000, 0), (50, 10_000, 63), (5000, 1000, 1000), (200, 0, 0)]
+        {
+            let start = tokio::time::Instant::now();
+            let roster = Rc::new(Roster::new(start.into_std()));
+            let seats: Vec<_> =
+                (0..connections).map(|_| (roster.seat(), Arc::new(Count::default()))).collect();
+            for (seat, count) in &seats {
+                let waker = Waker::from(Arc::clone(count));
+                assert!(seat.poll_draining(&Context::from_waker(&waker)).is_pending());
+            }
+            roster.drain(after(window)).await;
+            assert!(roster.is_draining());
+            assert!(seats.iter().all(|(_, count)| count.0.load(Ordering::Relaxed) == 1));
+            let waker = Waker::from(Arc::new(Count::default()));
+            assert!(
+                seats.iter().all(|(seat, _)| seat.poll_draining(&Context::from_waker(&waker)).is_ready())
+            );
+            let late = roster.seat();
+            assert!(late.poll_draining(&Context::from_waker(&waker)).is_ready());
+            let took = u64::try_from(start.elapsed().as_millis()).unwrap();
+            assert!(took.abs_diff(expected) <= 20, "{connections} in {window} ms: {took} ms");
+        }
     }
 
     #[test]

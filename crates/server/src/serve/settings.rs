@@ -50,7 +50,7 @@ impl Settings {
             frame: config.websocket.frame_size_limit as u64,
             message: config.websocket.message_size_limit as u64,
             fragments: config.websocket.fragment_limit,
-            outbox: config.client.queue_max_size,
+            outbox: config.client.options.queue_max_size,
         };
         let ping = KeepAliveConfig {
             interval: config.client.options.ping_interval.0,

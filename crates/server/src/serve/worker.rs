@@ -80,7 +80,8 @@ pub(super) fn run(
             // Waits until the listening socket is closed.
             let _ = task.await;
         }
-        worker.roster.drain();
+        let shutdown = worker.settings().config.shutdown.clone();
+        worker.roster.drain(shutdown.drain_window.0.min(shutdown.drain_timeout.0)).await;
         worker.roster.emptied().await;
         Ok(())
     })

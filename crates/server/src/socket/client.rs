@@ -100,9 +100,9 @@ impl Line {
     }
 }
 
-/// The code of a Close frame. Those of the protocol are below 5000.
+/// The code of a Close frame. Whatever an application says, it is one that a client of the protocol knows what to do about.
 fn code(disconnect: &Disconnect) -> u16 {
-    u16::try_from(disconnect.code).unwrap_or(3000)
+    u16::try_from(disconnect.code).ok().filter(|code| (3000..5000).contains(code)).unwrap_or(3000)
 }
 
 impl Drop for Client {

@@ -1,6 +1,7 @@
 //! `/raw/{channel}`: each message is published to the channel, each publication arrives as a message.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use antiphon_hub::{Control, Deferred, Member, RawMembership};
 use antiphon_proto::{CloseCode, Event, Prepared};
 use antiphon_socket::Turn;
 use bytes::Bytes;
+use tracing::field::display;
 
 use super::shared::Shared;
 use super::{Opened, close};
@@ -30,6 +32,8 @@ pub(crate) struct Raw {
     messages: VecDeque<Data>,
     /// A publication under way.
     publishing: Option<Deferred<Result<Published, EngineError>>>,
+    /// The log has that the peer is too slow.
+    is_slow: bool,
     _membership: RawMembership,
 }
 
@@ -43,7 +47,15 @@ impl Raw {
         let membership =
             RawMembership::new(&worker.local, &worker.node, &channel, Rc::clone(&line) as Rc<dyn Member>);
         let (messages, publishing) = (VecDeque::new(), None);
-        Self { worker, line, channel: channel.into(), messages, publishing, _membership: membership }
+        Self {
+            worker,
+            line,
+            channel: channel.into(),
+            messages,
+            publishing,
+            is_slow: false,
+            _membership: membership,
+        }
     }
 
     /// Publishes what has come, in its order. Ready when nothing is left.
@@ -53,7 +65,8 @@ impl Raw {
                 let outcome = ready!(Pin::new(publishing).poll(cx));
                 self.publishing = None;
                 if let Err(error) = outcome {
-                    tracing::error!(channel = &*self.channel, %error, "a publication failed");
+                    let remote = self.line.0.remote().map(display);
+                    tracing::error!(remote, channel = &*self.channel, %error, "a publication failed");
                     return Poll::Ready(Err((CloseCode::INTERNAL_ERROR, "the publication failed")));
                 }
             }
@@ -90,6 +103,10 @@ impl Future for Raw {
                 close(shared.socket().connection_mut(), CloseCode::GOING_AWAY, "the server is shutting down");
             }
             if shared.is_overrun() {
+                if !mem::replace(&mut self.is_slow, true) {
+                    let remote = shared.remote().map(display);
+                    tracing::info!(remote, channel = &*self.channel, "a raw connection ended: slow");
+                }
                 let reason = "too slow: publications were lost";
                 close(shared.socket().connection_mut(), CloseCode::TRY_AGAIN_LATER, reason);
             }

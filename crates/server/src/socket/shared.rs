@@ -1,6 +1,7 @@
 //! A socket that is in channels: others write to it in their turns.
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use antiphon_proto::{Config, Prepared, SendError};
@@ -19,7 +20,7 @@ pub(super) struct Shared {
     queued: Cell<bool>,
     /// Something did not fit: the peer reads too slowly, and its task has to end the connection.
     overrun: Cell<bool>,
-    _pass: Pass,
+    pass: Pass,
 }
 
 impl Shared {
@@ -27,13 +28,7 @@ impl Shared {
         let seat = opened.worker.roster.seat();
         let (mut socket, pass) = opened.into_socket(config);
         socket.pause_before_close();
-        Self {
-            socket: RefCell::new(socket),
-            seat,
-            queued: Cell::new(false),
-            overrun: Cell::new(false),
-            _pass: pass,
-        }
+        Self { socket: RefCell::new(socket), seat, queued: Cell::new(false), overrun: Cell::new(false), pass }
     }
 
     /// The socket, for its own task's turn. Nothing is delivered meanwhile.
@@ -43,6 +38,11 @@ impl Shared {
 
     pub(super) fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// The peer's address, unless it has gone.
+    pub(super) fn remote(&self) -> Option<IpAddr> {
+        self.socket.borrow().get_ref().peer_addr().ok().map(|address| address.ip())
     }
 
     /// Whether something has been lost because the peer reads too slowly.
@@ -57,16 +57,22 @@ impl Shared {
 
     /// Something was lost: the task has to end the connection.
     pub(super) fn overrun(&self) {
-        self.overrun.set(true);
+        self.note_overrun();
         self.seat.wake();
     }
 
     /// Takes a frame to be written. True if it is the first since the last flush.
     pub(super) fn queue(&self, frame: &Prepared) -> bool {
         if let Err(SendError::OutboxFull { .. }) = self.socket.borrow_mut().queue(frame) {
-            self.overrun.set(true);
+            self.note_overrun();
         }
         !self.queued.replace(true)
+    }
+
+    fn note_overrun(&self) {
+        if !self.overrun.replace(true) {
+            self.pass.is_slow();
+        }
     }
 
     /// Writes what was queued.

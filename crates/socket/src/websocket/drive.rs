@@ -88,7 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             match input {
                 // What was queued goes out with what is queued until the next turn, or with the next flush.
                 Poll::Ready(ControlFlow::Break(())) => return Poll::Ready(Turn::Paused),
-                Poll::Pending if !due => return Poll::Pending,
+                Poll::Pending if !due => {
+                    self.connection.outbox().release();
+                    return Poll::Pending;
+                }
                 _ => {}
             }
         }
