@@ -5,12 +5,11 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { startRig } from "./rig.mjs";
+import { startRig, wishes } from "./rig.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const installed = process.env.CLIENTS_DIR ?? join(here, "../../../target/conformance/clients");
 const { chromium } = createRequire(join(installed, "package.json"))("playwright-core");
-const isLong = process.env.CLIENTS_LONG === "1";
 
 /** Runs the cases of one encoding in a page of their own. */
 async function played(browser, url, encoding) {
@@ -19,7 +18,7 @@ async function played(browser, url, encoding) {
   page.on("pageerror", (error) => thrown.push(error.message));
   await page.goto(`${url}/js/page.html`);
   await page.waitForFunction("window.runCases");
-  const outcomes = await page.evaluate((options) => window.runCases(options), { encoding, isLong, concurrency: 8 });
+  const outcomes = await page.evaluate((options) => window.runCases(options), { encoding, concurrency: 8, ...wishes });
   await page.close();
   return [...outcomes, { name: `${encoding}: nothing else is thrown`, wrong: thrown.join("; ") }];
 }
@@ -27,11 +26,11 @@ async function played(browser, url, encoding) {
 const rig = await startRig();
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-timer-throttling", "--disable-renderer-backgrounding"],
 });
-const outcomes = [];
+let outcomes;
 try {
-  for (const encoding of ["json", "protobuf"]) outcomes.push(...(await played(browser, rig.url, encoding)));
+  outcomes = (await Promise.all(["json", "protobuf"].map((encoding) => played(browser, rig.url, encoding)))).flat();
 } finally {
   await browser.close();
   await rig.end();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { startRig } from "./rig.mjs";
+import { startRig, wishes } from "./rig.mjs";
 import { cases } from "./suite/all.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -19,7 +19,7 @@ const rig = await startRig();
 
 describe("node", { concurrency: 8, timeout: 300_000 }, () => {
   for (const encoding of ["json", "protobuf"]) {
-    for (const { name, run } of cases(packages, rig.url, encoding, process.env.CLIENTS_LONG === "1")) it(`node, ${name}`, run);
+    for (const { name, run } of cases(packages, rig.url, encoding, wishes)) it(`node, ${name}`, run);
   }
 });
 after(rig.end);

@@ -4,6 +4,12 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+/** Whether the run takes its time, and words of the names of the cases that are wanted, with commas between. */
+export const wishes = {
+  isLong: process.env.CLIENTS_LONG === "1",
+  only: (process.env.CLIENTS_ONLY ?? "").split(",").filter(Boolean),
+};
+
 /** `{url, end}`: the rig's URL, and what ends it. */
 export async function startRig() {
   const script = fileURLToPath(new URL("../rig/main.mjs", import.meta.url));

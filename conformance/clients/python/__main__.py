@@ -19,10 +19,11 @@ sys.path.insert(0, str(HERE))
 
 import cases_channels
 import cases_connection
+import cases_lasting
 import cases_streams
 from world import World
 
-CASES = cases_connection.CASES + cases_channels.CASES + cases_streams.CASES
+CASES = cases_lasting.CASES + cases_connection.CASES + cases_channels.CASES + cases_streams.CASES
 ENCODINGS = {"json": CASES, "protobuf": CASES + cases_channels.PROTOBUF_CASES}
 AT_ONCE = 8
 LIMIT = 60

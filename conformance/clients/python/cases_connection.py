@@ -157,7 +157,7 @@ async def calls_refused(world):
 
     error = await refused(asked({"reply": {"error": {"code": 1400, "message": "wrong é"}}}), 1400)
     equal((error.message, error.temporary), ("wrong é", False))
-    for backend in [{"status": 500}, {"delay": 2000}, {"reply": []}]:
+    for backend in [{"status": 500}, {"delay": 4000}, {"reply": []}]:
         assert (await refused(asked(backend), 100)).temporary, f"{backend} is not temporary"
     await refused(client.rpc("nowhere:echo", world.pack(1)), 104)
     equal(world.unpack((await client.rpc("echo", world.pack(1))).data), 1)

@@ -14,7 +14,7 @@ import uuid
 from centrifuge import CentrifugeError, Client, ReplyError
 
 SECRET = "secret of the clients' tests"
-PATIENCE = 10
+PATIENCE = 20
 
 
 def token(user, secret=SECRET, header=None, **claims):
@@ -112,9 +112,9 @@ class World:
             assert isinstance(data, bytes) == (self.encoding == "protobuf"), f"the data is {data!r}"
         return json.loads(data) if isinstance(data, bytes) else data
 
-    async def client(self, user="ann", claims=None, line=None, server="main", **options):
+    async def client(self, user="ann", claims=None, line=None, server="main", config=None, **options):
         """A client of a user (None is nobody, without a token), not connected yet, with its events."""
-        place = await self.rig("server", name=server, config=server)
+        place = await self.rig("server", name=server, config=config or server)
         if user is not None:
             options.setdefault("token", token(user, **(claims or {})))
         events = Events()
@@ -124,10 +124,9 @@ class World:
             use_protobuf=self.encoding == "protobuf",
             min_reconnect_delay=0.02,
             max_reconnect_delay=0.2,
-            max_server_ping_delay=40,
             timeout=PATIENCE,
             proxy=None,
-            **options,
+            **{"max_server_ping_delay": 40, **options},
         )
         self.clients.append(client)
         return client, events

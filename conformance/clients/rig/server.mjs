@@ -46,6 +46,10 @@ export class Server {
         }
       });
       complaints.once("close", () => reject(new Error(`the server ended: ${said.join("; ")}`)));
+    }).catch((error) => {
+      // Nobody else ends what never listened.
+      this.close();
+      throw error;
     });
     this.relay.target = this.port;
   }

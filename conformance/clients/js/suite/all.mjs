@@ -16,9 +16,12 @@ import { World } from "./world.mjs";
 // Those that wait for time to pass come first: they run beside the others.
 const CHAPTERS = { time, restart, connect, subscribe, publish, presence, history, recovery, delta, filter, rpc, "server side": serverSide };
 
-/** The cases: `{name, run}` each. `packages` and `rig` are the world's, `encoding` is json or protobuf. */
-export function cases(packages, rig, encoding, isLong = false) {
-  return Object.entries(CHAPTERS).flatMap(([chapter, { cases: both, protobufCases = {} }]) =>
+/**
+ * The cases: `{name, run}` each. `packages` and `rig` are the world's, `encoding` is json or protobuf. `only` has words, one
+ * of which is in the name, where not all are wanted.
+ */
+export function cases(packages, rig, encoding, { isLong = false, only = [] } = {}) {
+  const all = Object.entries(CHAPTERS).flatMap(([chapter, { cases: both, protobufCases = {} }]) =>
     Object.entries({ ...both, ...(encoding === "protobuf" ? protobufCases : {}) }).map(([name, act]) => ({
       name: `${encoding}, ${chapter}: ${name}`,
       async run() {
@@ -31,4 +34,5 @@ export function cases(packages, rig, encoding, isLong = false) {
       },
     })),
   );
+  return all.filter(({ name }) => !only.length || only.some((word) => name.includes(word)));
 }

@@ -2,7 +2,7 @@
 import { Wrong } from "./check.mjs";
 
 /** How long anything may take, in milliseconds. Nothing that works takes as long. */
-const PATIENCE = 15_000;
+const PATIENCE = 25_000;
 
 /** A promise that fails in time, and says what was waited for. */
 export function inTime(promise, what, patience = PATIENCE) {
@@ -39,6 +39,11 @@ export class Inbox {
       this.#came.push(read(context));
       this.#wake();
     });
+  }
+
+  /** How many have come. */
+  get count() {
+    return this.#came.length;
   }
 
   /** The next `count`, when they have come. */

@@ -22,7 +22,7 @@ export const cases = {
     const asked = (backend) => client.rpc("x", world.pack({ backend }));
     const error = await refused(asked({ reply: { error: { code: 1400, message: "wrong é" } } }), 1400);
     equal(error.message, "wrong é");
-    for (const backend of [{ status: 500 }, { status: 404 }, { delay: 2000 }, { reply: [] }, { reply: { error: { code: 7 } } }]) {
+    for (const backend of [{ status: 500 }, { status: 404 }, { delay: 4000 }, { reply: [] }, { reply: { error: { code: 7 } } }]) {
       const failed = await refused(asked(backend), 100, JSON.stringify(backend));
       ok(failed.temporary, "a failure of the backend is temporary");
     }

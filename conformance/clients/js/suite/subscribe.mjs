@@ -149,7 +149,7 @@ export const cases = {
 
   "a subscription whose backend fails is tried again": async (world) => {
     const [client] = await world.connected({ user: "ann" });
-    for (const backend of [{ status: 503 }, { delay: 3000 }, { reply: 1 }]) {
+    for (const backend of [{ status: 503 }, { delay: 4000 }, { reply: 1 }]) {
       let tries = 0;
       const getData = async () => world.pack({ backend: tries++ ? {} : backend });
       const sub = subscription(client, world.channel("hooked"), { getData });

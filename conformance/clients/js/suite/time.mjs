@@ -99,8 +99,8 @@ export const cases = {
     const [client, { client: id }] = await world.connected({ server: "brisk" });
     const ends = new Inbox(client, "connecting");
     const [sub] = await subscribed(client, world.channel("chat"));
-    for (let n = 0; n < 8; n += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 400));
+    for (let n = 0; n < 12; n += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 450));
       ok((await sub.presence()).clients[id], "the client is there");
     }
     equal(ends.rest(), []);
