@@ -14,7 +14,7 @@ use serde::de::IgnoredAny;
 use crate::data::Data;
 use crate::engine::Keep;
 use crate::options::{ChannelOptions, ClientOptions, DataFormat, Namespace, Naming, RpcOptions};
-use crate::protocol::{ClientError, PublishRequest};
+use crate::protocol::ClientError;
 
 /// The options, ready to be asked.
 #[derive(Debug)]
@@ -101,7 +101,8 @@ impl Rules {
                 own => own,
             };
             let keep = Keep { size: options.history_size, ttl: options.history_ttl.0, meta_ttl };
-            let format = options.publication_data_format.unwrap_or(book.publication_data_format);
+            let own = options.publication_data_format.filter(|format| *format != DataFormat::NotEmpty);
+            let format = own.unwrap_or(book.publication_data_format);
             Ok(Arc::new(ChannelRules { options, keep, regex, format }))
         };
         let namespaces = book.namespaces.into_iter().map(|Namespace { name, options }| {
@@ -260,9 +261,4 @@ impl ChannelRules {
 
 fn is_json(bytes: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
-}
-
-/// Whether a publication goes to a stream, the one kind of channel there is.
-pub(crate) fn is_stream(request: &PublishRequest) -> bool {
-    request.kind == 0
 }

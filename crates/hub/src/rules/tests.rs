@@ -165,3 +165,24 @@ fn each_user_has_a_channel() {
     assert_eq!(rules("user").personal_channel("7").as_deref(), Some("user:#7"));
     assert_eq!(rules("").personal_channel(""), None);
 }
+
+#[test]
+fn what_a_namespace_leaves_open_is_the_same_for_all() {
+    let own = ChannelOptions {
+        history_meta_ttl: crate::Span::seconds(1),
+        publication_data_format: Some(DataFormat::Binary),
+        ..ChannelOptions::default()
+    };
+    let open =
+        ChannelOptions { publication_data_format: Some(DataFormat::NotEmpty), ..ChannelOptions::default() };
+    let rules = rules(|book| {
+        book.history_meta_ttl = Duration::from_secs(9);
+        book.publication_data_format = DataFormat::Json;
+        book.namespaces = vec![namespace("own", own), namespace("open", open)];
+    });
+    for (name, meta_ttl, takes_text) in [("a", 9, false), ("own:a", 1, true), ("open:a", 9, false)] {
+        let channel = rules.channel(name).unwrap();
+        assert_eq!(channel.rules.keep.meta_ttl, Duration::from_secs(meta_ttl), "{name}");
+        assert_eq!(channel.rules.check(Data::Text("text".into())).is_ok(), takes_text, "{name}");
+    }
+}

@@ -1,6 +1,6 @@
 //! `connect`: who the client is, and what the server subscribes it to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,9 +20,6 @@ use crate::wire;
 
 /// The largest `data` of a `connect` command that can become connection info, in bytes: every publication carries it.
 const INFO_LIMIT: usize = 4096;
-
-/// No connection lasts longer without a refresh, in seconds: a year.
-pub(super) const LONGEST: u64 = 365 * 24 * 3600;
 
 /// Who somebody is, whoever says so.
 #[derive(Debug, Default)]
@@ -63,11 +60,7 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
     if session.is_ended() {
         return Err(Disconnect::CONNECTION_CLOSED.into());
     }
-    let unix = node.clock.unix();
-    if identity.expire_at > 0 && identity.expire_at < unix {
-        return Err(ClientError::EXPIRED.into());
-    }
-    let expire_at = identity.expire_at.min(unix + LONGEST);
+    let (expire_at, left) = refresh::term(session, identity.expire_at)?;
     make_way(session, &rules, &identity.user);
     if !node.census.enter(&identity.user, rules.client.user_connection_limit.min(limit_of(&identity.user))) {
         return Err(Disconnect::CONNECTION_LIMIT.into());
@@ -104,13 +97,12 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
     let subs = subscribe_all(session, &rules, &mut identity, &request).await?;
     session.state.borrow_mut().pulse.start(now);
     refresh::schedule(session, now);
-    let is_client_refreshed = !rules.client.refresh_proxy_enabled;
-    let expires = expire_at > 0 && is_client_refreshed;
+    let left = left.filter(|_| !rules.client.refresh_proxy_enabled);
     let connected = ConnectResult {
         client: session.id.to_string(),
         version: node.version.to_owned(),
-        expires,
-        ttl: if expires { seconds(expire_at - unix) } else { 0 },
+        expires: left.is_some(),
+        ttl: left.unwrap_or_default(),
         data: wire::bytes(&identity.data, session.origin.encoding),
         subs,
         ping: seconds(rules.client.ping_interval.0.as_secs()),
@@ -224,8 +216,8 @@ async fn subscribe_all(
     request: &ConnectRequest,
 ) -> Result<Vec<ServerSub>, Refusal> {
     let mut grants = std::mem::take(&mut identity.subs);
-    let of_token = if identity.may_choose { grants.len() } else { 0 };
-    let named: Vec<String> = if of_token > 0 { grants.keys().cloned().collect() } else { Vec::new() };
+    // Those that the backend gave are the backend's to take: a refresh does not compare them.
+    let of_token: BTreeSet<String> = grants.keys().filter(|_| identity.may_choose).cloned().collect();
     if let Some(own) = rules.personal_channel(&identity.user) {
         grants.entry(own).or_default();
     }
@@ -244,7 +236,7 @@ async fn subscribe_all(
     for (name, grant) in grants {
         let asked = request.subs.get(&name).cloned().unwrap_or_default();
         let asked = SubscribeRequest { channel: name.clone(), token: String::new(), ..asked };
-        let is_of_token = named.contains(&name);
+        let is_of_token = of_token.contains(&name);
         let result = subscribe::by_server(session, rules, &asked, grant, is_of_token).await?;
         subs.push(ServerSub { channel: name, result: Some(result) });
     }

@@ -401,7 +401,7 @@ impl Session {
             if let Some(kind) = kind {
                 counters[kind].add(1);
             }
-            let outcome = self.handle(now, command).await;
+            let outcome = self.handle(now, kind, command).await;
             let ended = self.node.clock.nanos();
             if let Some(kind) = kind {
                 command_durations[kind].observe(ended.saturating_sub(begun));
@@ -433,15 +433,20 @@ impl Session {
         }
     }
 
-    /// Carries out one command. What it gives is the reply without its id.
-    async fn handle(self: &Rc<Self>, now: Instant, command: Command) -> Result<Option<Reply>, Refusal> {
+    /// Carries out one command, of the kind that [`kind_of`] says. What it gives is the reply without its id.
+    async fn handle(
+        self: &Rc<Self>,
+        now: Instant,
+        kind: Option<usize>,
+        command: Command,
+    ) -> Result<Option<Reply>, Refusal> {
         let phase = self.state.borrow().phase;
         match (phase, &command.connect) {
             (Phase::Ended, _) => return Ok(None),
             (Phase::Fresh, Some(_)) | (Phase::Connected, None) => {}
             _ => return Err(Disconnect::BAD_REQUEST.into()),
         }
-        match kind_of(&command) {
+        match kind {
             None => return Err(Disconnect::BAD_REQUEST.into()),
             Some(PONG) => return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?),
             // An answer could not be told from a push.

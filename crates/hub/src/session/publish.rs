@@ -9,11 +9,10 @@ use crate::backend::PublishAsk;
 use crate::data::Data;
 use crate::engine::{IDEMPOTENCY_TTL, Idempotency, Keep, Publish, Version};
 use crate::protocol::{ClientError, Empty, Encoding, PublishRequest, Refusal, Reply};
-use crate::rules::is_stream;
 
 pub(super) async fn publish(session: &Rc<Session>, request: PublishRequest) -> Result<Reply, Refusal> {
     named(&request.channel)?;
-    if !is_stream(&request) {
+    if request.kind != 0 {
         return Err(ClientError::NOT_AVAILABLE.into());
     }
     let node = &session.node;

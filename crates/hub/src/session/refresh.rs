@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connect::{LONGEST, refused_token, seconds};
+use super::connect::{refused_token, seconds};
 use super::subscribe::{self, shown_info};
 use super::{Phase, Session, State, Work, end, named};
 use crate::auth::TokenError;
@@ -15,6 +15,9 @@ use crate::protocol::{
     ClientError, ClientInfo, Disconnect, RefreshRequest, RefreshResult, Refusal, Reply, SubRefreshRequest,
     SubRefreshResult, Unsubscribed,
 };
+
+/// Nothing lasts longer without a refresh, in seconds: a year.
+const LONGEST: u64 = 365 * 24 * 3600;
 
 /// `refresh`: the client shows a newer token.
 pub(super) async fn refresh(
@@ -68,11 +71,7 @@ pub(super) fn prolong(
     info: &Bytes,
     meta: &Bytes,
 ) -> Result<Option<u32>, ClientError> {
-    let unix = session.node.clock.unix();
-    let expire_at = expire_at.min(unix + LONGEST);
-    if expire_at > 0 && expire_at <= unix {
-        return Err(ClientError::EXPIRED);
-    }
+    let (expire_at, ttl) = term(session, expire_at)?;
     {
         let mut state = session.state.borrow_mut();
         state.expire_at = expire_at;
@@ -88,7 +87,22 @@ pub(super) fn prolong(
         }
     }
     schedule(session, now);
-    Ok((expire_at > 0).then(|| seconds(expire_at - unix)))
+    Ok(ttl)
+}
+
+/// A time in seconds since 1970 at which something expires, and the time left; 0 and none where it never does. Nothing lasts longer
+/// than a year without a refresh.
+///
+/// # Errors
+/// When it is over.
+pub(super) fn term(session: &Session, expire_at: u64) -> Result<(u64, Option<u32>), ClientError> {
+    let unix = session.node.clock.unix();
+    let expire_at = expire_at.min(unix + LONGEST);
+    match expire_at.checked_sub(unix) {
+        _ if expire_at == 0 => Ok((0, None)),
+        None | Some(0) => Err(ClientError::EXPIRED),
+        Some(left) => Ok((expire_at, Some(seconds(left)))),
+    }
 }
 
 /// `sub_refresh`: the client shows a newer token for a channel.
@@ -130,11 +144,7 @@ fn prolong_channel(
     expire_at: u64,
     info: &Bytes,
 ) -> Result<Option<u32>, ClientError> {
-    let unix = session.node.clock.unix();
-    let expire_at = expire_at.min(unix + LONGEST);
-    if expire_at > 0 && expire_at <= unix {
-        return Err(ClientError::EXPIRED);
-    }
+    let (expire_at, ttl) = term(session, expire_at)?;
     {
         let mut state = session.state.borrow_mut();
         let State { who, subscriptions, .. } = &mut *state;
@@ -145,7 +155,7 @@ fn prolong_channel(
         }
     }
     schedule(session, now);
-    Ok((expire_at > 0).then(|| seconds(expire_at - unix)))
+    Ok(ttl)
 }
 
 /// Sets the time to look at what has expired next.

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::connect::{LONGEST, seconds};
 use super::recover::{Recovery, Wish};
 use super::subscription::{Start, Subscription};
 use super::{Output, Session, Who, named, refresh};
@@ -204,16 +203,13 @@ async fn establish(
     let node = &session.node;
     let encoding = session.origin.encoding;
     let options = &channel.rules.options;
-    let unix = node.clock.unix();
-    let mut result = SubscribeResult::default();
-    let expire_at = plan.grant.expire_at.min(unix + LONGEST);
-    if expire_at > 0 {
-        if expire_at <= unix {
-            return Err(ClientError::EXPIRED.into());
-        }
-        result.expires = plan.is_client_refreshed;
-        result.ttl = if plan.is_client_refreshed { seconds(expire_at - unix) } else { 0 };
-    }
+    let (expire_at, left) = refresh::term(session, plan.grant.expire_at)?;
+    let left = left.filter(|_| plan.is_client_refreshed);
+    let mut result = SubscribeResult {
+        expires: left.is_some(),
+        ttl: left.unwrap_or_default(),
+        ..SubscribeResult::default()
+    };
     if let Some(filter) = &request.tf {
         let is_good = options.allow_tags_filter && filter.validate().is_ok();
         is_good.then_some(()).ok_or(ClientError::BAD_REQUEST)?;

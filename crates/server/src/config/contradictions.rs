@@ -296,6 +296,9 @@ impl<'a> Check<'a> {
         let Config { events, log, opentelemetry, .. } = self.config;
         if !events.endpoint.is_empty() {
             self.url("events", "endpoint", &events.endpoint);
+            if events.secret.is_empty() {
+                self.say("events", "secret", "is empty; set one, so that the application can tell who posts");
+            }
         }
         if opentelemetry.enabled {
             self.url("opentelemetry", "endpoint", &opentelemetry.endpoint);
@@ -387,7 +390,11 @@ mod tests {
                 "[opentelemetry]\nenabled = true\nendpoint = \"localhost:4318\"",
                 "f:3: opentelemetry.endpoint is",
             ),
-            ("[events]\nendpoint = \"ftp://a/\"", "f:2: events.endpoint is \"ftp://a/\"; write a URL"),
+            (
+                "[events]\nendpoint = \"ftp://a/\"\nsecret = \"s\"",
+                "f:2: events.endpoint is \"ftp://a/\"; write a URL",
+            ),
+            ("[events]\nendpoint = \"http://a/\"", "f:1: events.secret is empty; set one"),
             ("[events]\nretry_min = \"1m\"", "f:2: events.retry_min is 1m and events.retry_max 30s"),
             // Tokens.
             (

@@ -15,7 +15,7 @@ pub(crate) mod server;
 
 use antiphon_hub::Span;
 use antiphon_hub::auth::TokenOptions;
-use antiphon_hub::options::{ChannelOptions, ClientOptions, DataFormat, DeltaType, Namespace, Naming};
+use antiphon_hub::options::{ChannelOptions, ClientOptions, DeltaType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,6 @@ impl Config {
 }
 
 /// The settings as the hub takes them.
-#[allow(dead_code, reason = "the server does not run the hub yet")]
 impl Config {
     /// What holds for every client.
     pub(crate) fn client_options(&self) -> ClientOptions {
@@ -106,40 +105,10 @@ impl Config {
         }
     }
 
-    /// How the names of channels are read.
-    pub(crate) fn naming(&self) -> Naming {
-        self.channel.naming.clone()
-    }
-
-    /// What holds for channels without a namespace.
-    pub(crate) fn without_namespace(&self) -> ChannelOptions {
-        self.complete(&self.channel.without_namespace)
-    }
-
-    /// The namespaces of channels.
-    pub(crate) fn namespaces(&self) -> Vec<Namespace> {
-        let complete = |namespace: &Namespace| Namespace {
-            name: namespace.name.clone(),
-            options: self.complete(&namespace.options),
-        };
-        self.channel.namespaces.iter().map(complete).collect()
-    }
-
     /// How the tokens of subscriptions are checked.
     pub(crate) fn subscription_token(&self) -> &TokenOptions {
         let own = &self.client.subscription_token;
         if own.enabled { &own.token } else { &self.client.token }
-    }
-
-    /// Puts in what holds for all channels where a namespace says nothing.
-    fn complete(&self, options: &ChannelOptions) -> ChannelOptions {
-        let mut options = options.clone();
-        if options.history_meta_ttl.is_zero() {
-            options.history_meta_ttl = self.channel.history_meta_ttl;
-        }
-        let own = options.publication_data_format.filter(|format| *format != DataFormat::NotEmpty);
-        options.publication_data_format = Some(own.unwrap_or(self.channel.publication_data_format));
-        options
     }
 }
 
@@ -166,20 +135,6 @@ mod tests {
         assert_eq!(config.subscription_token().issuer, "");
         config.client.subscription_token.enabled = true;
         assert_eq!(config.subscription_token().issuer, "a");
-
-        config.channel.publication_data_format = DataFormat::Json;
-        let own = ChannelOptions {
-            history_meta_ttl: Span::seconds(1),
-            publication_data_format: Some(DataFormat::Binary),
-            ..ChannelOptions::default()
-        };
-        config.channel.namespaces = vec![Namespace { name: "own".into(), options: own }];
-        let (without, own) = (config.without_namespace(), &config.namespaces()[0]);
-        assert_eq!(without.history_meta_ttl, Span::seconds(720 * 3600));
-        assert_eq!(without.publication_data_format, Some(DataFormat::Json));
-        assert_eq!(own.options.history_meta_ttl, Span::seconds(1));
-        assert_eq!(own.options.publication_data_format, Some(DataFormat::Binary));
-        assert_eq!(config.naming(), Naming::default());
     }
 
     #[test]

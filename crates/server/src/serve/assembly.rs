@@ -97,9 +97,9 @@ impl Application {
     pub(super) fn rules(&self, config: &Config) -> Result<(Rules, Keys), String> {
         let rules = Rules::new(RuleBook {
             client: config.client_options(),
-            naming: config.naming(),
-            without_namespace: config.without_namespace(),
-            namespaces: config.namespaces(),
+            naming: config.channel.naming.clone(),
+            without_namespace: config.channel.without_namespace.clone(),
+            namespaces: config.channel.namespaces.clone(),
             history_meta_ttl: config.channel.history_meta_ttl.0,
             publication_data_format: config.channel.publication_data_format,
             rpc_namespace_boundary: config.rpc.namespace_boundary.clone(),
