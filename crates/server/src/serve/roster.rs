@@ -224,9 +224,14 @@ impl Seat {
         }
     }
 
+    /// Whether it is this connection's turn to end.
+    fn is_told(&self) -> bool {
+        self.key < self.roster.told.get()
+    }
+
     /// Ready when the worker drains and it is this connection's turn to end.
     pub(crate) fn poll_draining(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.key < self.roster.told.get() {
+        if self.is_told() {
             return Poll::Ready(());
         }
         self.register(cx, None);
@@ -340,7 +345,12 @@ mod tests {
                 let waker = Waker::from(Arc::clone(count));
                 assert!(seat.poll_draining(&Context::from_waker(&waker)).is_pending());
             }
-            roster.drain(after(window)).await;
+            let halfway = async {
+                tokio::time::sleep(after(expected / 2)).await;
+                seats.iter().filter(|(seat, _)| seat.is_told()).count()
+            };
+            let ((), at_half) = tokio::join!(roster.drain(after(window)), halfway);
+            assert!(expected == 0 || (1..connections).contains(&at_half), "{at_half} of {connections}");
             assert!(roster.is_draining());
             assert!(seats.iter().all(|(_, count)| count.0.load(Ordering::Relaxed) == 1));
             let waker = Waker::from(Arc::new(Count::default()));
