@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod serve;
 mod socket;
+mod stream;
 mod trace;
 
 use std::fs;

@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 
+use crate::stream::Stream;
 use antiphon_proto::handshake::Refusal;
 use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
 use super::head::{self, NoHead};
@@ -24,7 +24,7 @@ use crate::serve::Worker;
 use crate::socket::{Client, Echo, Opened, Raw};
 
 /// Serves a connection: requests, one after the other, until one of them becomes a WebSocket.
-pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: IpAddr) {
+pub(crate) async fn serve(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr) {
     let seat = worker.roster.seat();
     let limits = worker.settings().handshake.limits;
     let first = tokio::select! {
@@ -82,13 +82,13 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: IpAdd
 }
 
 /// Answers what could not be read.
-async fn refuse(worker: &Worker, stream: TcpStream, peer: IpAddr, refusal: &Refusal) {
+async fn refuse(worker: &Worker, stream: Stream, peer: IpAddr, refusal: &Refusal) {
     worker.shared().counts.request(Endpoint::Unread, refusal.status());
     head::refuse(stream, peer, refusal).await;
 }
 
 /// Runs the WebSocket in a task of its own: this one has had room for hyper, and is freed.
-fn start(worker: Rc<Worker>, stream: TcpStream, read: Bytes, upgrade: Upgrade) {
+fn start(worker: Rc<Worker>, stream: Stream, read: Bytes, upgrade: Upgrade) {
     let Upgrade { kind, pass } = upgrade;
     let opened = |agreed| Opened { worker, stream, read, agreed, pass };
     match kind {

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::stream::Stream;
 use antiphon_proto::handshake::{HeadLimits, HeadScanner, Refusal, Scan};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 /// How long a whole head may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ pub(super) enum NoHead {
 }
 
 /// Reads until a head is whole. What follows it may be among the bytes.
-pub(super) async fn read(stream: &mut TcpStream, limits: HeadLimits) -> Result<Bytes, NoHead> {
+pub(super) async fn read(stream: &mut Stream, limits: HeadLimits) -> Result<Bytes, NoHead> {
     let mut scanner = HeadScanner::request(limits);
     let mut buffer = BytesMut::with_capacity(1024);
     let reading = async {
@@ -51,7 +51,7 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 256 * 1024;
 
 /// Sends a refusal and closes.
-pub(super) async fn refuse(mut stream: TcpStream, peer: IpAddr, refusal: &Refusal) {
+pub(super) async fn refuse(mut stream: Stream, peer: IpAddr, refusal: &Refusal) {
     tracing::info!(remote = %peer, %refusal, "a request was refused");
     let bytes = refusal.to_bytes();
     if matches!(tokio::time::timeout(LINGER, stream.write_all(&bytes)).await, Ok(Ok(()))) {
@@ -61,7 +61,7 @@ pub(super) async fn refuse(mut stream: TcpStream, peer: IpAddr, refusal: &Refusa
 
 /// Closes, and reads on for a while: a close with bytes unread would be a reset, which can take the last response with it
 /// before the peer has read it (RFC 9112 §9.6).
-pub(super) async fn close(mut stream: TcpStream) {
+pub(super) async fn close(mut stream: Stream) {
     let linger = async {
         stream.shutdown().await?;
         let (mut scratch, mut seen) = ([0; 1024], 0);
@@ -79,7 +79,7 @@ pub(super) async fn close(mut stream: TcpStream) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -88,11 +88,11 @@ mod tests {
         IpAddr::from([127, 0, 0, 1])
     }
 
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair() -> (TcpStream, Stream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap());
         let (client, server) = tokio::join!(client, listener.accept());
-        (client.unwrap(), server.unwrap().0)
+        (client.unwrap(), server.unwrap().0.into())
     }
 
     /// Time passes by itself here when nothing else happens.

@@ -4,24 +4,24 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::stream::Stream;
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// A stream that gives again what was read from it, and then goes on.
 #[derive(Debug)]
 pub(super) struct Rewind {
     read: Bytes,
-    stream: TcpStream,
+    stream: Stream,
 }
 
 impl Rewind {
-    pub(super) fn new(read: Bytes, stream: TcpStream) -> Self {
+    pub(super) fn new(read: Bytes, stream: Stream) -> Self {
         Self { read, stream }
     }
 
     /// The bare stream, and all that was read from it: `after`, which was read through this, and what was not.
-    pub(super) fn into_parts(self, after: Bytes) -> (TcpStream, Bytes) {
+    pub(super) fn into_parts(self, after: Bytes) -> (Stream, Bytes) {
         if self.read.is_empty() {
             return (self.stream, after);
         }

@@ -99,7 +99,7 @@ async fn accept(worker: Rc<Worker>, listener: net::TcpListener) {
                     tracing::debug!(%error, "a connection ended before it was served");
                     continue;
                 }
-                spawn_local(http::serve(Rc::clone(&worker), stream, peer.ip()));
+                spawn_local(http::serve(Rc::clone(&worker), stream.into(), peer.ip()));
             }
             // A peer that has gone again is no trouble of this server's.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

@@ -6,16 +6,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::stream::Stream;
 use antiphon_proto::{CloseCode, Connection, Event, Kind};
 use antiphon_socket::{Turn, WebSocket};
-use tokio::net::TcpStream;
 
 use super::{Opened, close};
 use crate::serve::{Pass, Seat};
 
 /// The task of one connection to `/echo`.
 pub(crate) struct Echo {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Stream>,
     seat: Seat,
     _pass: Pass,
 }

@@ -13,11 +13,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::stream::Stream;
 use antiphon_proto::handshake::Agreed;
 use antiphon_proto::{CloseCode, Config, Connection};
 use antiphon_socket::WebSocket;
 use bytes::Bytes;
-use tokio::net::TcpStream;
 
 use crate::serve::{Pass, Worker};
 
@@ -28,7 +28,7 @@ pub(crate) use raw::Raw;
 /// A stream whose handshake is done: what each kind of socket begins with.
 pub(crate) struct Opened {
     pub(crate) worker: Rc<Worker>,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// What came behind the request.
     pub(crate) read: Bytes,
     pub(crate) agreed: Agreed,
@@ -37,7 +37,7 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    fn into_socket(self, config: &Arc<Config>) -> (WebSocket<TcpStream>, Pass) {
+    fn into_socket(self, config: &Arc<Config>) -> (WebSocket<Stream>, Pass) {
         let connection = Connection::server(Arc::clone(config), self.agreed.deflate, Instant::now());
         (WebSocket::new(self.stream, connection, &self.read), self.pass)
     }

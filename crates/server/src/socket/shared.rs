@@ -4,16 +4,16 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::stream::Stream;
 use antiphon_proto::{Config, Prepared, SendError};
 use antiphon_socket::{Flush, WebSocket};
-use tokio::net::TcpStream;
 
 use super::Opened;
 use crate::serve::{Pass, Seat};
 
 /// A socket that is in channels.
 pub(super) struct Shared {
-    socket: RefCell<WebSocket<TcpStream>>,
+    socket: RefCell<WebSocket<Stream>>,
     /// The place of the task that reads from the socket.
     seat: Seat,
     /// Something was queued since the last flush.
@@ -32,7 +32,7 @@ impl Shared {
     }
 
     /// The socket, for its own task's turn. Nothing is delivered meanwhile.
-    pub(super) fn socket(&self) -> RefMut<'_, WebSocket<TcpStream>> {
+    pub(super) fn socket(&self) -> RefMut<'_, WebSocket<Stream>> {
         self.socket.borrow_mut()
     }
 
@@ -42,7 +42,7 @@ impl Shared {
 
     /// The peer's address, unless it has gone.
     pub(super) fn remote(&self) -> Option<IpAddr> {
-        self.socket.borrow().get_ref().peer_addr().ok().map(|address| address.ip())
+        self.socket.borrow().get_ref().peer()
     }
 
     /// Whether something has been lost because the peer reads too slowly.
