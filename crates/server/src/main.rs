@@ -13,6 +13,7 @@ mod metrics;
 mod serve;
 mod socket;
 mod stream;
+mod tls;
 mod trace;
 
 use std::fs;

@@ -56,9 +56,14 @@ impl<'a> Check<'a> {
     }
 
     fn limits(&mut self) {
-        let Config { http, websocket, client, channel, events, .. } = self.config;
+        let Config { http, tls, websocket, client, channel, events, .. } = self.config;
         if http.listen.is_empty() {
             self.say("http", "listen", "is empty; name at least one ADDRESS:PORT");
+        }
+        for (name, given, other) in [("cert", &tls.cert, &tls.key), ("key", &tls.key, &tls.cert)] {
+            if given.as_os_str().is_empty() && !other.as_os_str().is_empty() {
+                self.say("tls", name, "is empty; TLS needs a certificate and its key, both in PEM files");
+            }
         }
         for (at, name, value) in [
             ("websocket", "message_size_limit", websocket.message_size_limit),

@@ -12,6 +12,7 @@ mod print;
 pub(crate) mod proxy;
 mod schema;
 pub(crate) mod server;
+pub(crate) mod tls;
 
 use antiphon_hub::Span;
 use antiphon_hub::auth::TokenOptions;
@@ -23,6 +24,7 @@ use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
 use server::{Echo, Events, Health, Http, HttpApi, Log, OpenTelemetry, Prometheus, Shutdown, WebSocket};
+use tls::Tls;
 
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
@@ -33,6 +35,7 @@ pub(crate) use schema::json_schema;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) http: Http,
+    pub(crate) tls: Tls,
     pub(crate) websocket: WebSocket,
     pub(crate) echo: Echo,
     pub(crate) client: Client,

@@ -15,7 +15,9 @@ mod head;
 mod name;
 mod rewind;
 mod router;
+mod secure;
 mod upgrade;
 
 pub(crate) use front::serve;
 pub(crate) use name::decode as percent_decode;
+pub(crate) use secure::serve as serve_tls;

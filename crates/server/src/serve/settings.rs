@@ -66,7 +66,7 @@ impl Settings {
         let echo = SocketConfig { limits, ..raw };
         Ok(Self {
             development,
-            loopback_only: development && config.http.listen.iter().all(|address| address.ip().is_loopback()),
+            loopback_only: development && config.http.addresses().all(|address| address.ip().is_loopback()),
             handshake: ServerPolicy { limits: HeadLimits::default(), origin },
             deflate: config.websocket.compression.then(DeflateConfig::default),
             echo: Arc::new(echo),
