@@ -22,6 +22,7 @@ use crate::backend::Client;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Layers};
 use crate::metrics::Counts;
+use crate::resident::Outboxes;
 use crate::tls::{self, Tls};
 use crate::{log, trace};
 
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) application: Application,
     /// For the listeners that speak TLS; none if there is none.
     pub(crate) tls: Option<Tls>,
+    pub(crate) outboxes: Outboxes,
 }
 
 /// How often what has expired is forgotten.
@@ -101,6 +103,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         sockets.iter_mut().zip(listeners).for_each(|(sockets, listening)| sockets.push(listening));
     }
     let settings = Settings::new(config, development)?;
+    let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared {
         settings: ArcSwap::from_pointee(settings),
         node,
@@ -109,16 +112,17 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         counts: Counts::default(),
         application,
         tls,
+        outboxes: outboxes.into(),
     });
 
     let (drain, draining) = watch::channel(false);
     let (ended, endings) = mpsc::unbounded_channel();
-    for (id, listeners) in (0..workers).zip(sockets) {
+    for ((id, listeners), inbox) in (0..workers).zip(sockets).zip(inboxes) {
         let (shared, draining, ended) = (Arc::clone(&shared), draining.clone(), ended.clone());
         thread::Builder::new()
             .name(format!("worker-{id}"))
             .spawn(move || {
-                let outcome = worker::run(id, shared, listeners, draining);
+                let outcome = worker::run(id, shared, listeners, inbox, draining);
                 // Nobody listens any more once the main thread has given up waiting.
                 let _ = ended.send(outcome);
             })

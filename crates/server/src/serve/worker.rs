@@ -16,6 +16,7 @@ use antiphon_hub::{Local, Node, WorkerId};
 use super::listener::Listening;
 use super::{Roster, Settings, Shared};
 use crate::http;
+use crate::resident::{self, Inbox, Lines};
 use crate::tls::Tls;
 
 /// What the connections of one worker share. None of it is locked, for none of it leaves the worker's thread.
@@ -24,6 +25,8 @@ pub(crate) struct Worker {
     pub(crate) node: Arc<Node>,
     pub(crate) local: Rc<Local>,
     pub(crate) roster: Rc<Roster>,
+    /// The sessions that can be asked for.
+    pub(crate) lines: Lines,
     id: WorkerId,
 }
 
@@ -31,6 +34,11 @@ impl Worker {
     /// The settings as they are now.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.shared.settings.load_full()
+    }
+
+    /// Which of the workers it is.
+    pub(crate) fn id(&self) -> WorkerId {
+        self.id
     }
 
     /// What all workers share.
@@ -51,6 +59,7 @@ pub(super) fn run(
     id: WorkerId,
     shared: Arc<Shared>,
     listeners: Vec<Listening>,
+    inbox: Inbox,
     mut drain: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
@@ -64,6 +73,7 @@ pub(super) fn run(
             node,
             shared,
             roster: Rc::new(Roster::new(Instant::now())),
+            lines: Lines::default(),
             id,
         });
         let mut accepting = Vec::new();
@@ -73,6 +83,7 @@ pub(super) fn run(
             accepting.push(spawn_local(accept(Rc::clone(&worker), listener, tls)));
         }
         spawn_local(deliver(Rc::clone(&worker)));
+        spawn_local(resident::serve(Rc::clone(&worker), inbox));
         let roster = Rc::clone(&worker.roster);
         spawn_local(async move { roster.turn().await });
 
