@@ -9,10 +9,12 @@
 //! After a 101 hyper gives the stream back, and its buffers go.
 
 mod asset;
+mod body;
 mod cors;
 mod downlink;
 mod front;
 mod guard;
+mod h2;
 mod head;
 mod name;
 mod rewind;

@@ -24,7 +24,8 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    fn content_type(self) -> &'static str {
+    /// The type of the whole response.
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Lines => "application/x-ndjson; charset=utf-8",
             Self::Bare => "application/octet-stream",
@@ -67,9 +68,17 @@ pub(crate) struct Full;
 impl<S> EventStream<S> {
     /// Begins a response.
     pub(crate) fn new(stream: S, dialect: Dialect, reply: &Reply, limit: usize) -> Self {
-        let is_chunked = reply.is_chunkable;
         let mut out = Vec::with_capacity(512);
         head::stream(&mut out, reply, dialect.content_type());
+        Self::behind(out, stream, dialect, reply.is_chunkable, limit)
+    }
+
+    /// Begins the body of a response whose head is written elsewhere.
+    pub(crate) fn without_head(stream: S, dialect: Dialect, limit: usize) -> Self {
+        Self::behind(Vec::new(), stream, dialect, false, limit)
+    }
+
+    fn behind(out: Vec<u8>, stream: S, dialect: Dialect, is_chunked: bool, limit: usize) -> Self {
         let mut new =
             Self { stream, dialect, is_chunked, out, written: 0, limit, is_finished: false, unasked: 0 };
         if dialect == Dialect::Events {
