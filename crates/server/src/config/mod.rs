@@ -27,7 +27,7 @@ use server::{
     Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus,
     Shutdown, Sse, WebSocket,
 };
-use tls::Tls;
+use tls::{Http2, Tls};
 
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
@@ -39,6 +39,7 @@ pub(crate) use schema::json_schema;
 pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) tls: Tls,
+    pub(crate) http2: Http2,
     pub(crate) websocket: WebSocket,
     pub(crate) http_stream: HttpStream,
     pub(crate) sse: Sse,

@@ -17,7 +17,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::spawn_local;
 
-use super::head::{self, NoHead};
+use super::h2;
+use super::head::{self, First, NoHead};
 use super::rewind::Rewind;
 use super::upgrade::{Kind, Upgrade};
 use super::{Taken, Then, router};
@@ -44,13 +45,16 @@ pub(crate) fn go_on(worker: &Rc<Worker>, connection: Connection) {
 /// `read` is what was read from the stream already.
 async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: BytesMut) {
     let seat = worker.roster.seat();
-    let limits = worker.settings().handshake.limits;
+    let settings = worker.settings();
+    let (limits, speaks_http2) = (settings.handshake.limits, !settings.config.http2.disabled);
+    drop(settings);
     let first = tokio::select! {
-        first = head::read(&mut stream, read, limits) => first,
+        first = head::read(&mut stream, read, limits, speaks_http2) => first,
         () = poll_fn(|cx| seat.poll_draining(cx)) => return,
     };
     let first = match first {
-        Ok(first) => first,
+        Ok(First::Head(first)) => first,
+        Ok(First::Preface(first)) => return drop(spawn_local(h2::serve(worker, stream, peer, first, seat))),
         Err(NoHead::Gone) => return,
         Err(NoHead::Refused(refusal)) => return refuse(&worker, stream, peer, &refusal).await,
     };
@@ -137,7 +141,7 @@ async fn refuse(worker: &Worker, stream: Stream, peer: IpAddr, refusal: &Refusal
 }
 
 /// Runs the WebSocket in a task of its own: this one has had room for hyper, and is freed.
-fn start(worker: Rc<Worker>, stream: Stream, read: Bytes, upgrade: Upgrade) {
+pub(super) fn start(worker: Rc<Worker>, stream: Stream, read: Bytes, upgrade: Upgrade) {
     let Upgrade { kind, pass } = upgrade;
     let opened = |agreed| Opened { worker, stream, read, agreed, pass };
     match kind {

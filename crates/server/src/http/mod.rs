@@ -9,10 +9,12 @@
 //! After a 101 hyper gives the stream back, and its buffers go.
 
 mod asset;
+mod body;
 mod cors;
 mod downlink;
 mod front;
 mod guard;
+mod h2;
 mod head;
 mod name;
 mod rewind;
@@ -47,4 +49,16 @@ enum Taken {
     Events { wish: Wish, token: String, origin: Origin, pass: Pass, reply: Reply },
     FirstPoll { request: PollRequest, origin: Origin, pass: Pass, reply: Reply },
     Poll { request: PollRequest, reply: Reply },
+}
+
+impl Taken {
+    /// What matters of the request for its response.
+    fn reply_mut(&mut self) -> &mut Reply {
+        match self {
+            Self::Stream { reply, .. }
+            | Self::Events { reply, .. }
+            | Self::FirstPoll { reply, .. }
+            | Self::Poll { reply, .. } => reply,
+        }
+    }
 }
