@@ -24,8 +24,8 @@ use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
 use server::{
-    Echo, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus, Shutdown, Sse,
-    WebSocket,
+    Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus,
+    Shutdown, Sse, WebSocket,
 };
 use tls::{Http2, Tls};
 
@@ -44,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) http_stream: HttpStream,
     pub(crate) sse: Sse,
     pub(crate) poll: Poll,
+    pub(crate) event_source: EventSource,
     pub(crate) echo: Echo,
     pub(crate) client: Client,
     pub(crate) channel: Channel,

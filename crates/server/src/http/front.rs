@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Instant;
 
 use crate::stream::Stream;
 use antiphon_proto::handshake::Refusal;
@@ -22,7 +23,7 @@ use super::rewind::Rewind;
 use super::upgrade::{Kind, Upgrade};
 use super::{Taken, Then, router};
 use crate::metrics::Endpoint;
-use crate::resident::{self, AnswerTo, Carrier, Connection, EventStream};
+use crate::resident::{self, Carrier, Connection, EventStream, Events};
 use crate::serve::Worker;
 use crate::socket::{self, Echo, Opened, Raw};
 
@@ -99,7 +100,7 @@ async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: By
     let (stream, read) = parts.io.into_inner().into_parts(parts.read_buf);
     match (outcome, then.take()) {
         (Ok(()), Some(Then::Upgrade(upgrade))) => start(worker, stream, read, upgrade),
-        (Ok(()), Some(Then::Take(taken))) => take(&worker, stream, peer, read.into(), taken),
+        (Ok(()), Some(Then::Take(taken))) => take(&worker, stream, peer, BytesMut::from(&*read), taken),
         (Ok(()), None) => head::close(stream).await,
         (Err(error), _) if error.is_timeout() && !read.is_empty() => {
             refuse(&worker, stream, peer, &Refusal::timeout()).await;
@@ -113,13 +114,18 @@ async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: By
 }
 
 /// Lets a session write the response, in a task of its own.
-fn take(worker: &Rc<Worker>, stream: Stream, peer: IpAddr, read: BytesMut, taken: Taken) {
-    let connection = |stream, reply| AnswerTo::Connection(Box::new(Connection { stream, peer, read, reply }));
+pub(super) fn take(worker: &Rc<Worker>, stream: Stream, peer: IpAddr, read: BytesMut, taken: Taken) {
+    let limit = worker.settings().config.client.options.queue_max_size;
+    let connection = |stream, reply| Connection { stream, peer, read, reply };
     match taken {
         Taken::Stream { dialect, said, origin, pass, reply } => {
-            let limit = worker.settings().config.client.options.queue_max_size;
-            let stream = EventStream::new(stream, dialect, &reply, limit);
+            let stream = EventStream::new(stream, dialect, reply, limit);
             resident::start(worker, Carrier::Stream(Box::new(stream)), origin, pass, said);
+        }
+        Taken::Events { wish, token, origin, pass, reply } => {
+            let said = wish.commands(&token).into();
+            let events = Events::new(stream, reply, wish, limit, Instant::now());
+            resident::start(worker, Carrier::Events(Box::new(events)), origin, pass, said);
         }
         Taken::FirstPoll { request, origin, pass, reply } => {
             resident::start_poll(worker, connection(stream, reply), origin, pass, request);

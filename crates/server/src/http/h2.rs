@@ -14,12 +14,10 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -33,7 +31,7 @@ use super::body::Body;
 use super::rewind::Rewind;
 use super::upgrade::Upgrade;
 use super::{Taken, Then, front, router};
-use crate::resident::{self, AnswerTo, Carrier, EventStream};
+use crate::resident::Head;
 use crate::serve::{Seat, Worker};
 use crate::stream::{H2Stream, Stream};
 
@@ -135,44 +133,19 @@ async fn open(worker: Rc<Worker>, peer: IpAddr, upgrading: OnUpgrade, upgrade: U
     }
 }
 
-/// Lets a session write the body of the response, or give the answer.
-async fn take(worker: &Rc<Worker>, peer: IpAddr, taken: Taken) -> Response<Body> {
-    let (asker, answer) = oneshot::channel();
-    let asker = AnswerTo::Asker(asker);
-    let headers = match taken {
-        Taken::Stream { dialect, said, origin, pass, reply } => {
-            let (near, far) = tokio::io::duplex(PIPE);
-            let limit = worker.settings().config.client.options.queue_max_size;
-            let stream = Stream::Pipe(Box::new(near), peer);
-            let stream = EventStream::without_head(stream, dialect, limit);
-            resident::start(worker, Carrier::Stream(Box::new(stream)), origin, pass, said);
-            let mut response =
-                respond(StatusCode::OK, dialect.content_type(), reply.headers, Body::Piped(far));
-            let gathers = HeaderName::from_static("x-accel-buffering");
-            response.headers_mut().insert(gathers, HeaderValue::from_static("no"));
-            return response;
-        }
-        Taken::FirstPoll { request, origin, pass, reply } => {
-            resident::start_poll(worker, asker, origin, pass, request);
-            reply.headers
-        }
-        Taken::Poll { request, reply } => {
-            resident::go_on(worker, asker, request);
-            reply.headers
-        }
+/// Lets a session write the response: the head first, and the body through a pipe.
+async fn take(worker: &Rc<Worker>, peer: IpAddr, mut taken: Taken) -> Response<Body> {
+    let (near, far) = tokio::io::duplex(PIPE);
+    let (sender, head) = oneshot::channel();
+    taken.reply_mut().head = Some(sender);
+    front::take(worker, Stream::Pipe(Box::new(near), peer), peer, BytesMut::new(), taken);
+    let Ok(Head { status, content_type, headers }) = head.await else {
+        // A session that ends without an answer has been told that its client has gone.
+        return router::plain(StatusCode::GONE, "The session has ended.\n").map(Body::Full);
     };
-    // A session that ends without an answer has been told that its client has gone.
-    let (status, body) = answer.await.unwrap_or((StatusCode::GONE, Bytes::new()));
-    respond(status, "application/json", headers, Body::Full(body.into()))
-}
-
-fn respond(status: StatusCode, content_type: &'static str, headers: HeaderMap, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
+    let mut response = Response::new(Body::Piped(far));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
