@@ -108,7 +108,7 @@ fn a17_refuses_as_over_bytes() {
 #[test]
 fn a02_http_2_has_no_upgrade() {
     let refusal = checked("GET", "/", Version::HTTP_2, &HEADERS).unwrap_err();
-    assert_eq!((refusal.rule(), refusal.status()), (Rule::HttpVersion, 505));
+    assert_eq!((refusal.rule(), refusal.status()), (Rule::ExtendedConnect, 400));
 }
 
 #[test]

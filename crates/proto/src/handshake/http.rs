@@ -17,6 +17,7 @@
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, request};
 
+use super::extended::ExtendedView;
 use super::field::FieldError;
 use super::opening::{Acceptance, Opening, RequestView, Version};
 use super::refusal::Refusal;
@@ -39,11 +40,37 @@ pub fn check(request: &request::Parts, policy: &ServerPolicy) -> Result<Opening,
     let target = request.uri.to_string();
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes())));
     let view = RequestView { method: request.method.as_str(), version, target: &target, headers };
-    Ok(Opening::check(view, policy)?)
+    Opening::check(view, policy).map_err(|violation| match version {
+        Version::Multiplexed => Refusal::from(violation).multiplexed(),
+        Version::Old | Version::Http11 => violation.into(),
+    })
+}
+
+/// Checks an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441 §4 and §5). `protocol` is its `:protocol`, which HTTP libraries keep
+/// among the request's extensions, each in a type of its own.
+///
+/// # Errors
+///
+/// The request breaks a rule.
+pub fn check_extended(
+    request: &request::Parts,
+    protocol: &str,
+    policy: &ServerPolicy,
+) -> Result<Opening, Refusal> {
+    let uri = &request.uri;
+    let view = ExtendedView {
+        method: request.method.as_str(),
+        protocol,
+        scheme: uri.scheme_str(),
+        authority: uri.authority().map(http::uri::Authority::as_str),
+        path: uri.path_and_query().map(http::uri::PathAndQuery::as_str),
+        headers: request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes()))),
+    };
+    Opening::check_extended(view, policy).map_err(|violation| Refusal::from(violation).multiplexed())
 }
 
 impl Opening {
-    /// Accepts: the 101 to answer with, and what both ends have agreed on by it.
+    /// Accepts: the 101 to answer with, or the 200 to extended CONNECT, and what both ends have agreed on by it.
     ///
     /// # Errors
     ///
@@ -51,7 +78,8 @@ impl Opening {
     pub fn accept_http(&self, acceptance: &Acceptance<'_>) -> Result<(Response<()>, Agreed), FieldError> {
         let (headers, agreed) = self.answer(acceptance)?;
         let mut response = Response::new(());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.status_mut() =
+            if self.is_extended() { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
         append(response.headers_mut(), headers.iter().map(|(name, value)| (&**name, &**value)));
         Ok((response, agreed))
     }

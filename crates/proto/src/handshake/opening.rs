@@ -14,7 +14,7 @@ use crate::deflate::{self, DeflateConfig, Offer};
 
 /// What the rules look at in a request, whatever it came in.
 ///
-/// Extended CONNECT (RFC 8441) is another set of rules over the same view: it has no key, no Upgrade and no Connection.
+/// Extended CONNECT (RFC 8441) is another view, in [`super::extended`]: it has no key, no Upgrade and no Connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestView<'a, H> {
     pub(crate) method: &'a str,
@@ -44,12 +44,13 @@ pub struct Opening {
     /// Separated by commas, which no token has in it.
     subprotocols: Box<str>,
     offers: Vec<Offer>,
-    key: Key,
+    /// Extended CONNECT has none.
+    key: Option<Key>,
 }
 
 /// The headers that the rules are about, gathered in one pass.
 #[derive(Default)]
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     host: Once<'a>,
     origin: Once<'a>,
     key: Once<'a>,
@@ -86,7 +87,7 @@ impl<'a> Once<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn gather(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+    pub(super) fn gather(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut fields = Self::default();
         for (name, value) in headers {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -115,6 +116,54 @@ impl<'a> Fields<'a> {
         }
         fields
     }
+
+    /// The `Host`, if there is one.
+    pub(super) fn host(&self) -> Result<Option<&'a [u8]>, Violation> {
+        if self.host.again { Err(Violation::new(Rule::HostRepeated)) } else { Ok(self.host.first) }
+    }
+
+    /// §4.1: "an HTTP Upgrade request", which a body would follow as if it were frames.
+    pub(super) fn check_body(&self) -> Result<(), Violation> {
+        self.body.map_or(Ok(()), |value| Err(Violation::new(Rule::Body).found(value)))
+    }
+
+    /// Item 6. It comes before the key: a client of another version may have another idea of one.
+    pub(super) fn check_version(&self) -> Result<(), Violation> {
+        match self.version.only(Rule::Version, Rule::Version)? {
+            b"13" => Ok(()),
+            other => Err(Violation::new(Rule::Version).found(other)),
+        }
+    }
+
+    /// Items 7 to 9, which are the same for every kind of HTTP.
+    pub(super) fn opening(
+        self,
+        host: &[u8],
+        authority: &Authority,
+        key: Option<Key>,
+        policy: &ServerPolicy,
+    ) -> Result<Opening, Violation> {
+        // Item 7.
+        let origin = match self.origin.first {
+            Some(value) if self.origin.again => {
+                return Err(Violation::new(Rule::OriginInvalid).found(value));
+            }
+            Some(value) => {
+                policy.origin.check(value, authority)?;
+                Some(String::from_utf8_lossy(value).into())
+            }
+            None => None,
+        };
+        // Items 8 and 9.
+        let subprotocols = self.subprotocols.map(subprotocols).transpose()?.unwrap_or_default();
+        Ok(Opening {
+            host: String::from_utf8_lossy(host).into(),
+            origin,
+            subprotocols,
+            offers: offers(&self.extensions)?,
+            key,
+        })
+    }
 }
 
 impl Opening {
@@ -123,6 +172,10 @@ impl Opening {
         request: RequestView<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
         policy: &ServerPolicy,
     ) -> Result<Self, Violation> {
+        // RFC 8441 §4: HTTP/2 has no Upgrade.
+        if request.version == Version::Multiplexed {
+            return Err(Violation::new(Rule::ExtendedConnect).found(request.method.as_bytes()));
+        }
         // Item 1: a GET of HTTP/1.1 or higher, and a target without a fragment (§3).
         if request.method != "GET" {
             return Err(Violation::new(Rule::Method).found(request.method.as_bytes()));
@@ -143,10 +196,7 @@ impl Opening {
             host = text.as_bytes();
             authority = Authority::parse(host).ok_or_else(|| invalid(host))?;
         }
-        // §4.1: "an HTTP Upgrade request", which a body would follow as if it were frames.
-        if let Some(value) = fields.body {
-            return Err(Violation::new(Rule::Body).found(value));
-        }
+        fields.check_body()?;
         // Items 3 and 4.
         if !fields.upgrade {
             return Err(Violation::new(Rule::Upgrade));
@@ -154,34 +204,11 @@ impl Opening {
         if !fields.connection {
             return Err(Violation::new(Rule::Connection));
         }
-        // Item 6, before the key: a client of another version may have another idea of one.
-        let version = fields.version.only(Rule::Version, Rule::Version)?;
-        if version != b"13" {
-            return Err(Violation::new(Rule::Version).found(version));
-        }
+        fields.check_version()?;
         // Item 5.
         let key = fields.key.only(Rule::KeyMissing, Rule::KeyRepeated)?;
         let key = Key::parse(key).ok_or_else(|| Violation::new(Rule::KeyInvalid).found(key))?;
-        // Item 7.
-        let origin = match fields.origin.first {
-            Some(value) if fields.origin.again => {
-                return Err(Violation::new(Rule::OriginInvalid).found(value));
-            }
-            Some(value) => {
-                policy.origin.check(value, &authority)?;
-                Some(String::from_utf8_lossy(value).into())
-            }
-            None => None,
-        };
-        // Items 8 and 9.
-        let subprotocols = fields.subprotocols.map(subprotocols).transpose()?.unwrap_or_default();
-        Ok(Self {
-            host: String::from_utf8_lossy(host).into(),
-            origin,
-            subprotocols,
-            offers: offers(&fields.extensions)?,
-            key,
-        })
+        fields.opening(host, &authority, Some(key), policy)
     }
 
     /// The host and perhaps the port that the client connected to, as it wrote them.
@@ -204,9 +231,14 @@ impl Opening {
         &self.offers
     }
 
-    /// The client's key (§11.3.1).
-    pub const fn key(&self) -> &Key {
-        &self.key
+    /// The client's key (§11.3.1); `None` for extended CONNECT.
+    pub const fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    /// Whether it came by extended CONNECT (RFC 8441), and is answered with a 200.
+    pub const fn is_extended(&self) -> bool {
+        self.key.is_none()
     }
 
     /// The response's headers, and what was agreed on by it (§4.2.2).
@@ -219,11 +251,13 @@ impl Opening {
         let subprotocol = acceptance.subprotocols.iter().find(offered).map(|&token| token.to_owned());
         let deflate = acceptance.deflate.and_then(|config| deflate::accept(&self.offers, config));
 
-        let mut headers: AnswerHeaders = vec![
-            ("Upgrade".into(), "websocket".into()),
-            ("Connection".into(), "Upgrade".into()),
-            ("Sec-WebSocket-Accept".into(), self.key.accept().as_str().into()),
-        ];
+        let mut headers = AnswerHeaders::new();
+        // RFC 8441 §5: nothing stands for these in extended CONNECT.
+        if let Some(key) = &self.key {
+            headers.push(("Upgrade".into(), "websocket".into()));
+            headers.push(("Connection".into(), "Upgrade".into()));
+            headers.push(("Sec-WebSocket-Accept".into(), key.accept().as_str().into()));
+        }
         if let Some(token) = &subprotocol {
             headers.push(("Sec-WebSocket-Protocol".into(), token.as_str().into()));
         }
@@ -249,7 +283,8 @@ impl Opening {
 
     /// Refuses the connection for the application's own reason, which is the body of the response.
     pub fn refuse(&self, status: u16, reason: &str) -> Refusal {
-        Refusal::application(status, reason)
+        let refusal = Refusal::application(status, reason);
+        if self.is_extended() { refusal.multiplexed() } else { refusal }
     }
 }
 
