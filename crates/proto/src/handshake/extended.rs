@@ -7,6 +7,7 @@ use super::field::is_control;
 use super::head::Head;
 use super::host::Authority;
 use super::opening::{Fields, Opening};
+use super::refusal::Refusal;
 use super::rejection::Gathering;
 use super::request::ClientRequest;
 use super::server::ServerPolicy;
@@ -165,21 +166,38 @@ impl ExtendedHandshake {
     }
 }
 
-/// What the rules look at in an extended CONNECT.
+/// An extended CONNECT as it came to a server: its pseudo-headers and its header fields.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ExtendedView<'a, H> {
-    pub(crate) method: &'a str,
-    pub(crate) protocol: &'a str,
-    pub(crate) scheme: Option<&'a str>,
-    pub(crate) authority: Option<&'a str>,
-    pub(crate) path: Option<&'a str>,
-    pub(crate) headers: H,
+pub struct ExtendedRequest<'a, H> {
+    /// `:method`.
+    pub method: &'a str,
+    /// `:protocol`.
+    pub protocol: &'a str,
+    /// `:scheme`.
+    pub scheme: Option<&'a str>,
+    /// `:authority`.
+    pub authority: Option<&'a str>,
+    /// `:path`, with the query.
+    pub path: Option<&'a str>,
+    /// Names in any case, values without the space around them.
+    pub headers: H,
 }
 
 impl Opening {
-    /// Checks an extended CONNECT (RFC 8441 §4 and §5).
-    pub(crate) fn check_extended<'a>(
-        request: ExtendedView<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
+    /// Checks an extended CONNECT (RFC 8441 §4 and §5). Over the types of `http`, `http::check_extended` does it.
+    ///
+    /// # Errors
+    ///
+    /// The request breaks a rule.
+    pub fn check_extended<'a>(
+        request: ExtendedRequest<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
+        policy: &ServerPolicy,
+    ) -> Result<Self, Refusal> {
+        Self::open_extended(request, policy).map_err(|violation| Refusal::from(violation).multiplexed())
+    }
+
+    fn open_extended<'a>(
+        request: ExtendedRequest<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
         policy: &ServerPolicy,
     ) -> Result<Self, Violation> {
         if request.method != "CONNECT" {

@@ -17,7 +17,7 @@
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, request};
 
-use super::extended::ExtendedView;
+use super::extended::ExtendedRequest;
 use super::field::FieldError;
 use super::opening::{Acceptance, Opening, RequestView, Version};
 use super::refusal::Refusal;
@@ -58,7 +58,7 @@ pub fn check_extended(
     policy: &ServerPolicy,
 ) -> Result<Opening, Refusal> {
     let uri = &request.uri;
-    let view = ExtendedView {
+    let view = ExtendedRequest {
         method: request.method.as_str(),
         protocol,
         scheme: uri.scheme_str(),
@@ -66,7 +66,7 @@ pub fn check_extended(
         path: uri.path_and_query().map(http::uri::PathAndQuery::as_str),
         headers: request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes()))),
     };
-    Opening::check_extended(view, policy).map_err(|violation| Refusal::from(violation).multiplexed())
+    Opening::check_extended(view, policy)
 }
 
 impl Opening {

@@ -37,7 +37,7 @@ mod uri;
 mod violation;
 
 pub use client::{ClientError, ClientHandshake, Response};
-pub use extended::{ExtendedHandshake, PROTOCOL};
+pub use extended::{ExtendedHandshake, ExtendedRequest, PROTOCOL};
 pub use field::FieldError;
 pub use head::{HeadLimits, HeadScanner, Headers, RequestLine, Scan, StatusLine};
 pub use key::{Accept, Key};

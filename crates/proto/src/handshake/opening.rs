@@ -32,7 +32,6 @@ pub(crate) enum Version {
     /// HTTP/1.1 and what is compatible with it.
     Http11,
     /// HTTP/2 and HTTP/3, which have no Upgrade header.
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "bytes are always HTTP/1"))]
     Multiplexed,
 }
 
