@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use antiphon_socket::Message;
+use antiphon_socket::connect::{Connector, Http2Config};
 
-use super::peer::{DATA, RawPeer, SENT, WINDOW_UPDATE, served, small};
+use super::peer::{DATA, GOAWAY, RawPeer, SENT, WINDOW_UPDATE, served, small};
 use crate::support::{assert_echoes, connector};
 
 /// A binary message, of 16,383 bytes with its head: four of them leave three bytes of a window.
@@ -109,4 +110,40 @@ async fn f80_a_server_that_does_not_read_holds_one_socket_back() {
     }
     (&mut sending).await.unwrap().unwrap();
     assert_eq!(received, 200_000 + 14);
+}
+
+/// What the client writes and the server does not take waits in the socket, not a second time below it.
+#[tokio::test]
+async fn f80_little_is_held_below_a_socket_that_cannot_write() {
+    let (mut peer, client) = RawPeer::connected(&connector()).await;
+    let mut socket = peer.open(&client).await;
+    let message = vec![7; 500_000];
+    tokio::select! {
+        sent = socket.send(message) => panic!("{sent:?}, though the window has 65,535 bytes"),
+        _ = peer.settle() => {}
+    }
+    let waiting = socket.connection_mut().outbox().len();
+    assert!(waiting > 500_000 - 65_535 - 3 * 16_384, "{waiting}");
+}
+
+#[tokio::test]
+async fn f80_more_small_frames_than_are_allowed_end_the_connection() {
+    let http2 = Http2Config { small_frames: 10, ..Http2Config::default() };
+    let (mut peer, client) = RawPeer::connected(&Connector { http2, ..connector() }).await;
+    let mut socket = peer.open(&client).await;
+    for round in 0..20 {
+        // What is read does not count any more.
+        for _ in 0..10 {
+            peer.send(DATA, 0, 1, b"\x82\x01!").await;
+        }
+        peer.settle().await;
+        for _ in 0..10 {
+            assert_eq!(socket.recv().await.unwrap(), Some(vec![b'!'].into()), "{round}");
+        }
+    }
+    for _ in 0..11 {
+        peer.send(DATA, 0, 1, b"\x82\x01!").await;
+    }
+    assert_eq!(peer.until(GOAWAY).await.number(), 11, "ENHANCE_YOUR_CALM");
+    assert!(!client.is_usable());
 }
