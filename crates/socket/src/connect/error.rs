@@ -169,6 +169,7 @@ pub struct Attempt {
 
 /// What is done on the way to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stage {
     /// The name is looked up.
     LookUp,

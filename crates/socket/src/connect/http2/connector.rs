@@ -92,7 +92,8 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let link = Link::new(stream, &self.http2, HeadLimits::default().bytes);
-        let Link { requests, slots } = limit.run(Stage::Settings, link).await?.map_err(PeerFault::Http2)?;
-        Ok(Http2 { requests, slots, server: Arc::new(server), connector: Arc::new(self.clone()) })
+        let Link { requests, slots, over } =
+            limit.run(Stage::Settings, link).await?.map_err(PeerFault::Http2)?;
+        Ok(Http2 { requests, slots, over, server: Arc::new(server), connector: Arc::new(self.clone()) })
     }
 }

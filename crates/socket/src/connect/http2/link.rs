@@ -7,6 +7,7 @@ use std::task::{Poll, ready};
 
 use h2::client::{Builder, Connection, SendRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 
 use super::chunk::Chunk;
 use super::fault::Http2Fault;
@@ -20,6 +21,8 @@ const SMALL_FRAME: usize = 256;
 pub(super) struct Link {
     pub(super) requests: SendRequest<Chunk>,
     pub(super) slots: Arc<Slots>,
+    /// Closed when the connection has ended.
+    pub(super) over: watch::Receiver<()>,
 }
 
 impl Link {
@@ -40,8 +43,9 @@ impl Link {
         let (requests, mut connection) = builder.handshake(stream).await.map_err(Http2Fault::new)?;
         settle(&mut connection, &requests).await?;
         let slots = Arc::<Slots>::default();
-        tokio::spawn(drive(connection, Arc::clone(&slots)));
-        Ok(Self { requests, slots })
+        let (running, over) = watch::channel(());
+        tokio::spawn(drive(connection, Arc::clone(&slots), running));
+        Ok(Self { requests, slots, over })
     }
 }
 
@@ -71,7 +75,11 @@ async fn settle<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Drives the connection to its end. What goes wrong is told to each stream.
-async fn drive<S: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<S, Chunk>, slots: Arc<Slots>) {
+async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
+    mut connection: Connection<S, Chunk>,
+    slots: Arc<Slots>,
+    _running: watch::Sender<()>,
+) {
     let mut allowed = connection.max_concurrent_send_streams();
     let _ = poll_fn(|cx| {
         let polled = Pin::new(&mut connection).poll(cx);

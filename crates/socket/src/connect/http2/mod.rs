@@ -23,6 +23,7 @@ use antiphon_proto::handshake::{ClientRequest, ExtendedHandshake, PROTOCOL, Resp
 use h2::client::SendRequest;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderName, HeaderValue, Method, Request, Version};
+use tokio::sync::watch;
 use tokio::time::timeout_at;
 
 use super::{CallerFault, ConnectError, Connector, EnvironmentFault, IntoRequest, Limit, PeerFault, Stage};
@@ -89,6 +90,7 @@ impl Default for Http2Config {
 pub struct Http2 {
     requests: SendRequest<Chunk>,
     slots: Arc<Slots>,
+    over: watch::Receiver<()>,
     server: Arc<WsUri>,
     connector: Arc<Connector>,
 }
@@ -145,6 +147,15 @@ impl Http2 {
         let request = self.connector.prepare(request)?;
         let (stream, response) = self.ask(request, &self.connector.handshake_limit()).await?;
         Ok((self.connector.websocket(stream, &response, &[]), response))
+    }
+
+    /// Gives this handle up and waits until the connection has ended, after the last WebSocket and the last other handle. A runtime
+    /// that is shut down before cuts it off.
+    pub async fn close(self) {
+        let mut over = self.over.clone();
+        drop(self);
+        // Nothing is sent: it ends with its sender.
+        let _ = over.changed().await;
     }
 
     /// Whether WebSockets can still be opened here. Not after the server has said that it goes away, nor when the connection has broken.

@@ -82,6 +82,19 @@ async fn a_connection_ends_with_its_last_user() {
 }
 
 #[tokio::test]
+async fn a_handle_that_is_closed_waits_for_the_end_of_the_connection() {
+    let (mut peer, client) = RawPeer::connected(&connector()).await;
+    let socket = peer.open(&client).await;
+    let closing = tokio::spawn(client.close());
+    peer.settle().await;
+    assert!(!closing.is_finished(), "a socket is open");
+    drop(socket);
+    assert_eq!(peer.until(GOAWAY).await.number(), 0, "NO_ERROR");
+    assert_eq!(peer.next().await, None);
+    closing.await.unwrap();
+}
+
+#[tokio::test]
 async fn f83_one_too_many_waits_until_another_has_gone() {
     let (mut peer, client) = RawPeer::connected_with(&connector(), &ONE_STREAM).await;
     let first = peer.open(&client).await;

@@ -81,7 +81,8 @@ async fn wss_takes_the_http_that_both_have() {
 async fn http_2_alone_does_not_fall_back() {
     let identity = Identity::new(&["a.test"]);
     let both = &["h2", "http/1.1"][..];
-    let cases: [(&[&str], Over2, fn(&PeerFault) -> bool); 4] = [
+    type Expected = fn(&PeerFault) -> bool;
+    let cases: [(&[&str], Over2, Expected); 4] = [
         (both, Over2::TakesNone, |fault| matches!(fault, PeerFault::Http2(Http2Fault::NoWebSockets))),
         (both, Over2::RequiresHttp1, |fault| matches!(fault, PeerFault::Http2(Http2Fault::Reset(13)))),
         // A server that ignores ALPN, and one that refuses it (RFC 7301 §3.2).
