@@ -10,9 +10,11 @@ mod config;
 mod http;
 mod log;
 mod metrics;
+mod resident;
 mod serve;
 mod socket;
 mod stream;
+mod tls;
 mod trace;
 
 use std::fs;

@@ -136,7 +136,7 @@ async fn f75_to_f77_what_opens_no_socket_is_refused_with_its_status() {
         (Method::CONNECT, websocket, &[], 400),
         (Method::CONNECT, websocket, &[("sec-websocket-version", "8")], 400),
         (Method::CONNECT, websocket, &[VERSION, ("origin", "http://b.test")], 403),
-        (Method::GET, None, &[VERSION], 400),
+        (Method::GET, None, &[VERSION], 405),
     ];
     for (method, protocol, fields, expected) in cases {
         for server in [hyper_server(), axum_server()] {

@@ -1,16 +1,12 @@
-//! The opening handshake by extended CONNECT, over HTTP/2 (RFC 8441 §5) and HTTP/3 (RFC 9220 §3).
+//! The client's side of the opening handshake by extended CONNECT, over HTTP/2 (RFC 8441 §5) and HTTP/3 (RFC 9220 §3).
 //!
 //! Origin, version, subprotocols and extensions obey the rules of RFC 6455; there is no key, no Upgrade and no Connection, and
 //! what accepts is a 2xx. Frames and pseudo-headers are the HTTP library's.
 
 use super::field::is_control;
 use super::head::Head;
-use super::host::Authority;
-use super::opening::{Fields, Opening};
-use super::refusal::Refusal;
 use super::rejection::Gathering;
 use super::request::ClientRequest;
-use super::server::ServerPolicy;
 use super::token::is_token;
 use super::violation::{Rule, Violation};
 use super::{Agreed, ClientError, Response};
@@ -163,70 +159,5 @@ impl ExtendedHandshake {
         }
         bytes.extend_from_slice(b"\r\n");
         Ok(Head::from_checked(bytes))
-    }
-}
-
-/// An extended CONNECT as it came to a server: its pseudo-headers and its header fields.
-#[derive(Clone, Copy, Debug)]
-pub struct ExtendedRequest<'a, H> {
-    /// `:method`.
-    pub method: &'a str,
-    /// `:protocol`.
-    pub protocol: &'a str,
-    /// `:scheme`.
-    pub scheme: Option<&'a str>,
-    /// `:authority`.
-    pub authority: Option<&'a str>,
-    /// `:path`, with the query.
-    pub path: Option<&'a str>,
-    /// Names in any case, values without the space around them.
-    pub headers: H,
-}
-
-impl Opening {
-    /// Checks an extended CONNECT (RFC 8441 §4 and §5). Over the types of `http`, `http::check_extended` does it.
-    ///
-    /// # Errors
-    ///
-    /// The request breaks a rule.
-    pub fn check_extended<'a>(
-        request: ExtendedRequest<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
-        policy: &ServerPolicy,
-    ) -> Result<Self, Refusal> {
-        Self::open_extended(request, policy).map_err(|violation| Refusal::from(violation).multiplexed())
-    }
-
-    fn open_extended<'a>(
-        request: ExtendedRequest<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
-        policy: &ServerPolicy,
-    ) -> Result<Self, Violation> {
-        if request.method != "CONNECT" {
-            return Err(Violation::new(Rule::ExtendedConnect).found(request.method.as_bytes()));
-        }
-        // RFC 9220 §3 names the status; RFC 8441 leaves it open.
-        if request.protocol != PROTOCOL {
-            return Err(Violation::new(Rule::Protocol).found(request.protocol.as_bytes()));
-        }
-        let (Some("http" | "https"), Some(host), Some(path)) =
-            (request.scheme, request.authority, request.path)
-        else {
-            return Err(Violation::new(Rule::PseudoHeaders));
-        };
-        if !path.starts_with('/') {
-            return Err(Violation::new(Rule::PseudoHeaders).found(path.as_bytes()));
-        }
-        let fields = Fields::gather(request.headers);
-        let host = host.as_bytes();
-        let authority =
-            Authority::parse(host).ok_or_else(|| Violation::new(Rule::HostInvalid).found(host))?;
-        // RFC 9113 §8.3.1.
-        if let Some(other) = fields.host()?
-            && Authority::parse(other).as_ref() != Some(&authority)
-        {
-            return Err(Violation::new(Rule::HostDiffers).found(other));
-        }
-        fields.check_body()?;
-        fields.check_version()?;
-        fields.opening(host, &authority, None, policy)
     }
 }

@@ -17,12 +17,13 @@
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, request};
 
-use super::extended::ExtendedRequest;
 use super::field::FieldError;
+use super::host::Authority;
 use super::opening::{Acceptance, Opening, RequestView, Version};
 use super::refusal::Refusal;
 use super::server::ServerPolicy;
-use super::{Agreed, field};
+use super::violation::{Rule, Violation};
+use super::{Agreed, OriginPolicy, field};
 
 /// Checks a request of HTTP/1.1 against the rules of §4.2.1.
 ///
@@ -40,37 +41,53 @@ pub fn check(request: &request::Parts, policy: &ServerPolicy) -> Result<Opening,
     let target = request.uri.to_string();
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes())));
     let view = RequestView { method: request.method.as_str(), version, target: &target, headers };
-    Opening::check(view, policy).map_err(|violation| match version {
-        Version::Multiplexed => Refusal::from(violation).multiplexed(),
-        Version::Old | Version::Http11 => violation.into(),
-    })
+    Ok(Opening::check(view, policy)?)
 }
 
-/// Checks an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441 §4 and §5). `protocol` is its `:protocol`, which HTTP libraries keep
-/// among the request's extensions, each in a type of its own.
+/// Checks an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441 §5, RFC 9220 §3): the rules of [`check`] without Upgrade, Connection
+/// and the key. `protocol` is the pseudo-header `:protocol`, which HTTP libraries keep in a type of their own.
 ///
 /// # Errors
 ///
-/// The request breaks a rule.
-pub fn check_extended(
+/// The request breaks a rule, or is none of this kind.
+pub fn check_connect(
     request: &request::Parts,
-    protocol: &str,
+    protocol: Option<&str>,
     policy: &ServerPolicy,
 ) -> Result<Opening, Refusal> {
-    let uri = &request.uri;
-    let view = ExtendedRequest {
-        method: request.method.as_str(),
-        protocol,
-        scheme: uri.scheme_str(),
-        authority: uri.authority().map(http::uri::Authority::as_str),
-        path: uri.path_and_query().map(http::uri::PathAndQuery::as_str),
-        headers: request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes()))),
-    };
-    Opening::check_extended(view, policy)
+    let target = request.uri.to_string();
+    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes())));
+    let version = Version::Multiplexed;
+    let view = RequestView { method: request.method.as_str(), version, target: &target, headers };
+    Opening::check_connect(view, protocol, policy).map_err(|violation| Refusal::from(violation).multiplexed())
+}
+
+/// Checks the `Origin` of a request that is no handshake by the policy for handshakes, and gives it. Without one it is not a
+/// browser's, or comes from a page of the same origin that only reads.
+///
+/// # Errors
+///
+/// There are several, it is none, or the policy does not let it in.
+pub fn check_origin<'r>(
+    request: &'r request::Parts,
+    policy: &OriginPolicy,
+) -> Result<Option<&'r HeaderValue>, Refusal> {
+    let mut origins = request.headers.get_all(http::header::ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Ok(None) };
+    if origins.next().is_some() {
+        return Err(Violation::new(Rule::OriginInvalid).found(origin.as_bytes()).into());
+    }
+    // What stands in the target wins over the header (RFC 9112 §3.2.2, RFC 9113 §8.3.1).
+    let target = request.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let host = target.or_else(|| request.headers.get(http::header::HOST).map(HeaderValue::as_bytes));
+    let host = host.ok_or_else(|| Violation::new(Rule::HostMissing))?;
+    let host = Authority::parse(host).ok_or_else(|| Violation::new(Rule::HostInvalid).found(host))?;
+    policy.check(origin.as_bytes(), &host)?;
+    Ok(Some(origin))
 }
 
 impl Opening {
-    /// Accepts: the 101 to answer with, or the 200 to extended CONNECT, and what both ends have agreed on by it.
+    /// Accepts: the 101 to answer with, or the 200 to an extended CONNECT, and what both ends have agreed on by it.
     ///
     /// # Errors
     ///
@@ -78,8 +95,9 @@ impl Opening {
     pub fn accept_http(&self, acceptance: &Acceptance<'_>) -> Result<(Response<()>, Agreed), FieldError> {
         let (headers, agreed) = self.answer(acceptance)?;
         let mut response = Response::new(());
-        *response.status_mut() =
-            if self.is_extended() { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS };
+        if self.key().is_some() {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        }
         append(response.headers_mut(), headers.iter().map(|(name, value)| (&**name, &**value)));
         Ok((response, agreed))
     }

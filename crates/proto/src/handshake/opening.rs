@@ -14,7 +14,7 @@ use crate::deflate::{self, DeflateConfig, Offer};
 
 /// What the rules look at in a request, whatever it came in.
 ///
-/// Extended CONNECT (RFC 8441) is another view, in [`super::extended`]: it has no key, no Upgrade and no Connection.
+/// Extended CONNECT (RFC 8441) is another set of rules over the same view: it has no key, no Upgrade and no Connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestView<'a, H> {
     pub(crate) method: &'a str,
@@ -32,6 +32,7 @@ pub(crate) enum Version {
     /// HTTP/1.1 and what is compatible with it.
     Http11,
     /// HTTP/2 and HTTP/3, which have no Upgrade header.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "bytes are always HTTP/1"))]
     Multiplexed,
 }
 
@@ -43,13 +44,13 @@ pub struct Opening {
     /// Separated by commas, which no token has in it.
     subprotocols: Box<str>,
     offers: Vec<Offer>,
-    /// Extended CONNECT has none.
+    /// There is none in HTTP/2 (RFC 8441 §5).
     key: Option<Key>,
 }
 
 /// The headers that the rules are about, gathered in one pass.
 #[derive(Default)]
-pub(super) struct Fields<'a> {
+struct Fields<'a> {
     host: Once<'a>,
     origin: Once<'a>,
     key: Once<'a>,
@@ -86,7 +87,7 @@ impl<'a> Once<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn gather(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+    fn gather(headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut fields = Self::default();
         for (name, value) in headers {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -116,53 +117,15 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// The `Host`, if there is one.
-    pub(super) fn host(&self) -> Result<Option<&'a [u8]>, Violation> {
-        if self.host.again { Err(Violation::new(Rule::HostRepeated)) } else { Ok(self.host.first) }
+    /// §4.2.1, item 6.
+    fn check_version(&self) -> Result<(), Violation> {
+        let version = self.version.only(Rule::Version, Rule::Version)?;
+        if version == b"13" { Ok(()) } else { Err(Violation::new(Rule::Version).found(version)) }
     }
+}
 
-    /// §4.1: "an HTTP Upgrade request", which a body would follow as if it were frames.
-    pub(super) fn check_body(&self) -> Result<(), Violation> {
-        self.body.map_or(Ok(()), |value| Err(Violation::new(Rule::Body).found(value)))
-    }
-
-    /// Item 6. It comes before the key: a client of another version may have another idea of one.
-    pub(super) fn check_version(&self) -> Result<(), Violation> {
-        match self.version.only(Rule::Version, Rule::Version)? {
-            b"13" => Ok(()),
-            other => Err(Violation::new(Rule::Version).found(other)),
-        }
-    }
-
-    /// Items 7 to 9, which are the same for every kind of HTTP.
-    pub(super) fn opening(
-        self,
-        host: &[u8],
-        authority: &Authority,
-        key: Option<Key>,
-        policy: &ServerPolicy,
-    ) -> Result<Opening, Violation> {
-        // Item 7.
-        let origin = match self.origin.first {
-            Some(value) if self.origin.again => {
-                return Err(Violation::new(Rule::OriginInvalid).found(value));
-            }
-            Some(value) => {
-                policy.origin.check(value, authority)?;
-                Some(String::from_utf8_lossy(value).into())
-            }
-            None => None,
-        };
-        // Items 8 and 9.
-        let subprotocols = self.subprotocols.map(subprotocols).transpose()?.unwrap_or_default();
-        Ok(Opening {
-            host: String::from_utf8_lossy(host).into(),
-            origin,
-            subprotocols,
-            offers: offers(&self.extensions)?,
-            key,
-        })
-    }
+fn parse_host(text: &[u8]) -> Result<Authority, Violation> {
+    Authority::parse(text).ok_or_else(|| Violation::new(Rule::HostInvalid).found(text))
 }
 
 impl Opening {
@@ -171,10 +134,6 @@ impl Opening {
         request: RequestView<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
         policy: &ServerPolicy,
     ) -> Result<Self, Violation> {
-        // RFC 8441 §4: HTTP/2 has no Upgrade.
-        if request.version == Version::Multiplexed {
-            return Err(Violation::new(Rule::ExtendedConnect).found(request.method.as_bytes()));
-        }
         // Item 1: a GET of HTTP/1.1 or higher, and a target without a fragment (§3).
         if request.method != "GET" {
             return Err(Violation::new(Rule::Method).found(request.method.as_bytes()));
@@ -188,14 +147,13 @@ impl Opening {
 
         // Item 2: a Host, which an absolute URL overrides (RFC 9112 §3.2.2).
         let host = fields.host.only(Rule::HostMissing, Rule::HostRepeated)?;
-        let invalid = |text: &[u8]| Violation::new(Rule::HostInvalid).found(text);
-        let mut authority = Authority::parse(host).ok_or_else(|| invalid(host))?;
-        let mut host = host;
-        if let Some(text) = from_target {
-            host = text.as_bytes();
-            authority = Authority::parse(host).ok_or_else(|| invalid(host))?;
+        parse_host(host)?;
+        let host = from_target.map_or(host, str::as_bytes);
+        let authority = parse_host(host)?;
+        // §4.1: "an HTTP Upgrade request", which a body would follow as if it were frames.
+        if let Some(value) = fields.body {
+            return Err(Violation::new(Rule::Body).found(value));
         }
-        fields.check_body()?;
         // Items 3 and 4.
         if !fields.upgrade {
             return Err(Violation::new(Rule::Upgrade));
@@ -203,11 +161,74 @@ impl Opening {
         if !fields.connection {
             return Err(Violation::new(Rule::Connection));
         }
+        // Item 6, before the key: a client of another version may have another idea of one.
         fields.check_version()?;
         // Item 5.
         let key = fields.key.only(Rule::KeyMissing, Rule::KeyRepeated)?;
         let key = Key::parse(key).ok_or_else(|| Violation::new(Rule::KeyInvalid).found(key))?;
-        fields.opening(host, &authority, Some(key), policy)
+        Self::gathered(fields, host, &authority, Some(key), policy)
+    }
+
+    /// Checks an extended CONNECT by RFC 8441 §5: the rules of §4.2.1 that are not about the upgrade of HTTP/1.1. `protocol` is
+    /// the pseudo-header `:protocol`; without one it is no extended CONNECT.
+    #[cfg(feature = "http")]
+    pub(crate) fn check_connect<'a>(
+        request: RequestView<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
+        protocol: Option<&str>,
+        policy: &ServerPolicy,
+    ) -> Result<Self, Violation> {
+        if request.method != "CONNECT" {
+            return Err(Violation::new(Rule::ConnectMethod).found(request.method.as_bytes()));
+        }
+        match protocol {
+            None => return Err(Violation::new(Rule::ConnectMethod)),
+            Some("websocket") => {}
+            Some(other) => return Err(Violation::new(Rule::ConnectProtocol).found(other.as_bytes())),
+        }
+        let form = || Violation::new(Rule::TargetForm).found(request.target.as_bytes());
+        // `:scheme`, `:authority` and `:path` are all there (RFC 8441 §4).
+        let host = target_authority(request.target).flatten().ok_or_else(form)?.as_bytes();
+        let authority = parse_host(host)?;
+        let fields = Fields::gather(request.headers);
+        // What stands beside `:authority` must be the same (RFC 9113 §8.3.1).
+        if let Some(other) = fields.host.first.filter(|other| *other != host || fields.host.again) {
+            return Err(Violation::new(Rule::HostRepeated).found(other));
+        }
+        if let Some(value) = fields.body {
+            return Err(Violation::new(Rule::Body).found(value));
+        }
+        fields.check_version()?;
+        Self::gathered(fields, host, &authority, None, policy)
+    }
+
+    /// Items 7 to 9 of the list.
+    fn gathered(
+        fields: Fields<'_>,
+        host: &[u8],
+        authority: &Authority,
+        key: Option<Key>,
+        policy: &ServerPolicy,
+    ) -> Result<Self, Violation> {
+        // Item 7.
+        let origin = match fields.origin.first {
+            Some(value) if fields.origin.again => {
+                return Err(Violation::new(Rule::OriginInvalid).found(value));
+            }
+            Some(value) => {
+                policy.origin.check(value, authority)?;
+                Some(String::from_utf8_lossy(value).into())
+            }
+            None => None,
+        };
+        // Items 8 and 9.
+        let subprotocols = fields.subprotocols.map(subprotocols).transpose()?.unwrap_or_default();
+        Ok(Self {
+            host: String::from_utf8_lossy(host).into(),
+            origin,
+            subprotocols,
+            offers: offers(&fields.extensions)?,
+            key,
+        })
     }
 
     /// The host and perhaps the port that the client connected to, as it wrote them.
@@ -230,14 +251,9 @@ impl Opening {
         &self.offers
     }
 
-    /// The client's key (§11.3.1); `None` for extended CONNECT.
+    /// The client's key (§11.3.1). HTTP/2 has none.
     pub const fn key(&self) -> Option<&Key> {
         self.key.as_ref()
-    }
-
-    /// Whether it came by extended CONNECT (RFC 8441), and is answered with a 200.
-    pub const fn is_extended(&self) -> bool {
-        self.key.is_none()
     }
 
     /// The response's headers, and what was agreed on by it (§4.2.2).
@@ -251,7 +267,6 @@ impl Opening {
         let deflate = acceptance.deflate.and_then(|config| deflate::accept(&self.offers, config));
 
         let mut headers = AnswerHeaders::new();
-        // RFC 8441 §5: nothing stands for these in extended CONNECT.
         if let Some(key) = &self.key {
             headers.push(("Upgrade".into(), "websocket".into()));
             headers.push(("Connection".into(), "Upgrade".into()));
@@ -283,7 +298,7 @@ impl Opening {
     /// Refuses the connection for the application's own reason, which is the body of the response.
     pub fn refuse(&self, status: u16, reason: &str) -> Refusal {
         let refusal = Refusal::application(status, reason);
-        if self.is_extended() { refusal.multiplexed() } else { refusal }
+        if self.key.is_some() { refusal } else { refusal.multiplexed() }
     }
 }
 

@@ -54,7 +54,7 @@ impl Refusal {
 
     /// The same as a response of HTTP/2 or HTTP/3: without `Connection` and `Upgrade` (RFC 9113 §8.2.2), and therefore 400 for
     /// 426, which is not sent without them (RFC 9110 §15.5.22).
-    pub const fn multiplexed(mut self) -> Self {
+    pub(crate) const fn multiplexed(mut self) -> Self {
         self.multiplexed = true;
         if self.status == 426 {
             self.status = 400;
@@ -91,21 +91,29 @@ impl Refusal {
     /// All headers but `Content-Length`, which is the length of the body.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let by_status: &[(&str, &str)] = match self.status {
-            // The versions that are spoken are named whatever the status is (§4.4).
-            _ if self.multiplexed && self.rule == Rule::Version => &[("Sec-WebSocket-Version", "13")],
-            _ if self.multiplexed => &[],
             // RFC 9110 §15.5.22 and §7.8; the version is §4.2.2's.
             426 => {
                 &[("Connection", "close, Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
             }
             // RFC 9110 §15.5.6.
+            405 if matches!(self.rule, Rule::ConnectMethod) => {
+                &[("Connection", "close"), ("Allow", "CONNECT")]
+            }
             405 => &[("Connection", "close"), ("Allow", "GET")],
             _ => &[("Connection", "close")],
         };
+        // The versions that are spoken are named whatever the status is (§4.4).
+        let by_status = match self.rule {
+            Rule::Version if self.multiplexed => &[("Sec-WebSocket-Version", "13")],
+            _ => by_status,
+        };
+        let about_connection = |name: &str| matches!(name, "Connection" | "Upgrade");
+        let by_status =
+            by_status.iter().filter(move |(name, _)| !self.multiplexed || !about_connection(name));
         let about_body =
             [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")];
         let added = self.added.iter().map(|(name, value)| (&**name, &**value));
-        by_status.iter().copied().chain(about_body).chain(added)
+        by_status.copied().chain(about_body).chain(added)
     }
 
     /// The whole response as it is written.

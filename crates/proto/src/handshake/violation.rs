@@ -47,11 +47,9 @@ rules! {
     // Requests.
     Method 405 "RFC 6455 §4.2.1" "The method of an opening handshake is GET";
     HttpVersion 505 "RFC 6455 §4.2.1" "An opening handshake needs HTTP/1.1";
+    ConnectMethod 405 "RFC 8441 §5" "Over HTTP/2 a WebSocket is opened by CONNECT with `:protocol websocket`";
+    ConnectProtocol 501 "RFC 8441 §4" "The only protocol that CONNECT opens here is `websocket`";
     TargetForm 400 "RFC 6455 §4.2.1" "The target of an opening handshake is a path, or an absolute URL of http, https, ws or wss";
-    ExtendedConnect 400 "RFC 8441 §4" "Over HTTP/2 and HTTP/3 a WebSocket is opened with the method CONNECT and `:protocol: websocket`";
-    Protocol 501 "RFC 9220 §3" "The `:protocol` that is spoken here is `websocket`";
-    PseudoHeaders 400 "RFC 8441 §4" "An extended CONNECT has `:scheme` http or https, `:authority`, and a `:path` that starts with `/`";
-    HostDiffers 400 "RFC 9113 §8.3.1" "A Host header beside `:authority` says the same";
     HostMissing 400 "RFC 9112 §3.2" "A request has a Host header";
     HostRepeated 400 "RFC 9112 §3.2" "A request has only one Host header";
     HostInvalid 400 "RFC 9112 §3.2" "Host is a name or an address, in brackets if it is IPv6, and perhaps a port";

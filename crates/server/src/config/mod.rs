@@ -12,6 +12,7 @@ mod print;
 pub(crate) mod proxy;
 mod schema;
 pub(crate) mod server;
+pub(crate) mod tls;
 
 use antiphon_hub::Span;
 use antiphon_hub::auth::TokenOptions;
@@ -22,7 +23,11 @@ use serde::{Deserialize, Serialize};
 use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
-use server::{Echo, Events, Health, Http, HttpApi, Log, OpenTelemetry, Prometheus, Shutdown, WebSocket};
+use server::{
+    Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus,
+    Shutdown, Sse, WebSocket,
+};
+use tls::{Http2, Tls};
 
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
@@ -33,7 +38,13 @@ pub(crate) use schema::json_schema;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) http: Http,
+    pub(crate) tls: Tls,
+    pub(crate) http2: Http2,
     pub(crate) websocket: WebSocket,
+    pub(crate) http_stream: HttpStream,
+    pub(crate) sse: Sse,
+    pub(crate) poll: Poll,
+    pub(crate) event_source: EventSource,
     pub(crate) echo: Echo,
     pub(crate) client: Client,
     pub(crate) channel: Channel,
@@ -83,6 +94,11 @@ impl Config {
         config.http_api.insecure = true;
         config.prometheus.enabled = true;
         config
+    }
+
+    /// Whether clients may listen on something that they cannot send on.
+    pub(crate) fn emulates(&self) -> bool {
+        self.http_stream.enabled || self.sse.enabled || self.poll.enabled
     }
 
     /// The backend of that name; `own` where the name is empty or `default`.

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use antiphon_hub::Origin;
 use antiphon_hub::protocol::Encoding;
 use antiphon_hub::rules::SubscribeRule;
+use antiphon_hub::{Origin, Transport};
 use antiphon_proto::handshake::{Acceptance, Agreed, Refusal, http};
-use hyper::Response;
+use hyper::ext::Protocol;
 use hyper::http::request;
+use hyper::{Response, Version};
 
 use super::name;
 use super::router::Socket;
@@ -41,7 +42,12 @@ pub(super) fn accept(
     peer: IpAddr,
     socket: Socket<'_>,
 ) -> Result<(Response<()>, Kind), Refusal> {
-    let opening = http::check(request, &settings.handshake)?;
+    let opening = if request.version == Version::HTTP_2 {
+        let protocol = request.extensions.get::<Protocol>().map(Protocol::as_str);
+        http::check_connect(request, protocol, &settings.handshake)?
+    } else {
+        http::check(request, &settings.handshake)?
+    };
     let spoken = [Encoding::Json.subprotocol(), Encoding::Protobuf.subprotocol()];
     let subprotocols: &[&str] = match socket {
         Socket::Client => &spoken,
@@ -72,7 +78,7 @@ pub(super) fn accept(
             let is_protobuf = agreed.subprotocol.as_deref() == Some(Encoding::Protobuf.subprotocol());
             let origin = Origin {
                 encoding: if is_protobuf { Encoding::Protobuf } else { Encoding::Json },
-                transport: "websocket",
+                transport: Transport::WebSocket,
                 remote: Some(peer),
                 headers: forwarded(request, settings),
             };
@@ -83,7 +89,7 @@ pub(super) fn accept(
 }
 
 /// The headers that hooks are given.
-fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, Box<str>)]> {
+pub(super) fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, Box<str>)]> {
     if settings.forwarded_headers.is_empty() {
         // Shares one empty list.
         return Arc::default();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use antiphon_proto::handshake::http::check;
 #[cfg(feature = "http2")]
-use antiphon_proto::handshake::http::check_extended;
+use antiphon_proto::handshake::http::check_connect;
 use antiphon_proto::handshake::{Agreed, Opening, Refusal, ServerPolicy};
 use antiphon_proto::{Config, Connection};
 use http::{Response, request};
@@ -69,8 +69,9 @@ pub fn upgrade(
 /// The rules for a request of either kind.
 fn open(request: &request::Parts, policy: &ServerPolicy) -> Result<Opening, Refusal> {
     #[cfg(feature = "http2")]
-    if let Some(protocol) = request.extensions.get::<hyper::ext::Protocol>() {
-        return check_extended(request, protocol.as_str(), policy);
+    if request.version >= http::Version::HTTP_2 {
+        let protocol = request.extensions.get::<hyper::ext::Protocol>();
+        return check_connect(request, protocol.map(hyper::ext::Protocol::as_str), policy);
     }
     check(request, policy)
 }
