@@ -125,10 +125,10 @@ impl Http2 {
     /// # Errors
     ///
     /// The path has a byte that no URL has.
-    pub fn request(&self, path: &str) -> Result<ClientRequest, CallerFault> {
+    pub fn request(&self, path: &str) -> Result<ClientRequest, ConnectError> {
         let server = &self.server;
         let uri = WsUri::new(server.is_tls(), server.host(), server.port(), path);
-        uri.map(ClientRequest::new).map_err(CallerFault::Url)
+        Ok(ClientRequest::new(uri?))
     }
 
     /// Opens the WebSocket that a request asks for; its URL must be of this server.
