@@ -1,0 +1,130 @@
+// How requests get to the server: straight, through a reverse proxy, or through a forward proxy.
+import { createHash, randomBytes } from "node:crypto";
+import http from "node:http";
+import http2 from "node:http2";
+import https from "node:https";
+
+/** Opens each of its connections through a proxy, with CONNECT. */
+class TunnelAgent extends http.Agent {
+  #proxy;
+
+  constructor(proxy) {
+    super({ keepAlive: true });
+    this.#proxy = proxy;
+  }
+
+  createConnection({ host, port }, done) {
+    const asked = http.request({ host: "127.0.0.1", port: this.#proxy, method: "CONNECT", path: `${host}:${port}`, agent: false });
+    asked.on("connect", (response, socket) => {
+      if (response.statusCode === 200) return done(null, socket);
+      socket.destroy();
+      done(new Error(`CONNECT was answered with ${response.statusCode}`));
+    });
+    asked.on("response", (response) => {
+      response.resume();
+      done(new Error(`CONNECT was answered with ${response.statusCode}`));
+    });
+    asked.on("error", done);
+    asked.end();
+  }
+}
+
+const VERSIONED = { "sec-websocket-version": "13" };
+
+export class Route {
+  #port;
+  #isTls;
+  #forward;
+  #agent;
+  #session = null;
+  #isH2;
+
+  /**
+   * `port` is the intermediary's, or the server's own. `tls` and `h2` say what is spoken there; `forward` is plain or tunnel
+   * where it is a forward proxy, and `server` the server's port then.
+   */
+  constructor({ port, server, tls = false, h2 = false, forward = null }) {
+    this.#port = forward === "tunnel" ? server : port;
+    this.#isTls = tls;
+    this.#isH2 = h2;
+    this.#forward = forward === "plain" ? `http://127.0.0.1:${server}` : "";
+    const options = { keepAlive: true, rejectUnauthorized: false };
+    this.#agent = forward === "tunnel" ? new TunnelAgent(port) : new (tls ? https : http).Agent(options);
+  }
+
+  /** Sends a request: `{status, headers, body}`, the body as a stream. */
+  async request({ method = "GET", path, headers = {}, body }) {
+    if (this.#isH2) {
+      const stream = (await this.#h2()).request({ ":method": method, ":path": path, ...headers }, { endStream: body === undefined });
+      if (body !== undefined) stream.end(body);
+      const answered = await response(stream);
+      return { status: answered[":status"], headers: answered, body: stream };
+    }
+    return new Promise((resolve, reject) => {
+      const asked = this.#http(method, path, headers);
+      asked.on("response", (it) => resolve({ status: it.statusCode, headers: it.headers, body: it }));
+      asked.on("error", (error) => reject(new Error(`the request broke: ${error.code ?? error.message}`)));
+      asked.end(body);
+    });
+  }
+
+  /** Opens a WebSocket with the Upgrade of HTTP/1.1: `{stream, head}`. */
+  async upgrade(path) {
+    const key = randomBytes(16).toString("base64");
+    const headers = { ...VERSIONED, connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": key };
+    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    return new Promise((resolve, reject) => {
+      const asked = this.#http("GET", path, headers);
+      asked.on("response", (it) => {
+        it.resume();
+        reject(new Error(`the Upgrade was answered with ${it.statusCode}`));
+      });
+      asked.on("upgrade", (it, stream, head) => {
+        if (it.headers["sec-websocket-accept"] === accept) return resolve({ stream, head });
+        stream.destroy();
+        reject(new Error("the 101 does not accept the key"));
+      });
+      asked.on("error", (error) => reject(new Error(`the Upgrade broke: ${error.code ?? error.message}`)));
+      asked.end();
+    });
+  }
+
+  /** Opens a WebSocket with the extended CONNECT of HTTP/2 (RFC 8441): `{stream}`. */
+  async connect(path) {
+    const session = await this.#h2();
+    if (!session.remoteSettings.enableConnectProtocol) throw new Error("the peer has not switched extended CONNECT on");
+    const stream = session.request({ ":method": "CONNECT", ":protocol": "websocket", ":path": path, ...VERSIONED }, { endStream: false });
+    const status = (await response(stream))[":status"];
+    if (status === 200) return { stream };
+    stream.destroy();
+    throw new Error(`the extended CONNECT was answered with ${status}`);
+  }
+
+  end() {
+    this.#agent.destroy();
+    this.#session?.then((session) => session.destroy(), () => {});
+  }
+
+  #http(method, path, headers) {
+    const options = { host: "127.0.0.1", port: this.#port, method, path: this.#forward + path, headers, agent: this.#agent };
+    return (this.#isTls ? https : http).request({ ...options, rejectUnauthorized: false });
+  }
+
+  #h2() {
+    this.#session ??= new Promise((resolve, reject) => {
+      const session = http2.connect(`https://127.0.0.1:${this.#port}`, { rejectUnauthorized: false });
+      session.on("error", reject);
+      session.once("remoteSettings", () => resolve(session));
+    });
+    return this.#session;
+  }
+}
+
+/** The head of what a stream of HTTP/2 is answered with. */
+function response(stream) {
+  return new Promise((resolve, reject) => {
+    stream.on("response", resolve);
+    stream.on("error", (error) => reject(new Error(`the stream broke: ${error.code ?? error.message}`)));
+    stream.on("close", () => reject(new Error("the stream was closed without a response")));
+  });
+}
