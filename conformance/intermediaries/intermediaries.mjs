@@ -34,8 +34,8 @@ export const INTERMEDIARIES = {
   "haproxy, TLS and h2": program("haproxy", "haproxy_h2.cfg", { tls: true, h2: true }),
   caddy: program("caddy", "Caddyfile"),
   "caddy, TLS and h2": program("caddy", "Caddyfile_h2", { tls: true, h2: true }),
-  squid: program("squid", "squid.conf", { forward: "plain" }),
-  "squid, CONNECT": program("squid", "squid.conf", { forward: "tunnel" }),
+  squid: program("squid", "squid.conf", { forward: "sockets" }),
+  "squid, CONNECT": program("squid", "squid.conf", { forward: "all" }),
   "squid, accelerator": program("squid", "squid_accelerator.conf"),
   "hostile: nothing": hostile({ http: {}, wire: {} }),
   "hostile: no Upgrade": hostile({ http: { upgrade: "strip" } }),
@@ -49,6 +49,5 @@ export const INTERMEDIARIES = {
   "hostile: Upgrade gets 200": hostile({ http: { upgrade: 200 } }),
   "hostile: Upgrade gets 403": hostile({ http: { upgrade: 403 } }),
   "hostile: Upgrade hangs": hostile({ http: { upgrade: "hang" } }),
-  "hostile: no CONNECT": hostile({ http: { tunnel: false }, forward: "tunnel" }),
-  "hostile: plain only": hostile({ http: { tunnel: false, upgrade: "strip" }, forward: "plain" }),
+  "hostile: no CONNECT": hostile({ http: { tunnel: false }, forward: "sockets" }),
 };

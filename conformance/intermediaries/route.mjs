@@ -32,24 +32,31 @@ class TunnelAgent extends http.Agent {
 const VERSIONED = { "sec-websocket-version": "13" };
 
 export class Route {
-  #port;
   #isTls;
-  #forward;
-  #agent;
-  #session = null;
   #isH2;
+  /** How a request is sent, and how a WebSocket is opened: the port, what comes before the path, and the agent. */
+  #plain;
+  #upgrading;
+  #session = null;
 
   /**
-   * `port` is the intermediary's, or the server's own. `tls` and `h2` say what is spoken there; `forward` is plain or tunnel
-   * where it is a forward proxy, and `server` the server's port then.
+   * `port` is the intermediary's, or the server's own. `tls` and `h2` say what is spoken there. `forward` says where it is a
+   * forward proxy what goes through CONNECT: `sockets` alone, as in a browser on a page without TLS, or `all`, as on one with it;
+   * `server` is the server's port then.
    */
   constructor({ port, server, tls = false, h2 = false, forward = null }) {
-    this.#port = forward === "tunnel" ? server : port;
     this.#isTls = tls;
     this.#isH2 = h2;
-    this.#forward = forward === "plain" ? `http://127.0.0.1:${server}` : "";
-    const options = { keepAlive: true, rejectUnauthorized: false };
-    this.#agent = forward === "tunnel" ? new TunnelAgent(port) : new (tls ? https : http).Agent(options);
+    const direct = { port, before: "", agent: new (tls ? https : http).Agent({ keepAlive: true, rejectUnauthorized: false }) };
+    const tunnel = { port: server, before: "", agent: new TunnelAgent(port) };
+    this.#upgrading = forward ? tunnel : direct;
+    this.#plain = { sockets: { ...direct, before: `http://127.0.0.1:${server}` }, all: tunnel }[forward] ?? direct;
+  }
+
+  /** The agent of WebSockets, and the URL that they are opened at. */
+  get socket() {
+    const { agent, port } = this.#upgrading;
+    return { agent, url: `${this.#isTls ? "wss" : "ws"}://127.0.0.1:${port}` };
   }
 
   /** Sends a request: `{status, headers, body}`, the body as a stream. */
@@ -61,7 +68,7 @@ export class Route {
       return { status: answered[":status"], headers: answered, body: stream };
     }
     return new Promise((resolve, reject) => {
-      const asked = this.#http(method, path, headers);
+      const asked = this.#http(this.#plain, method, path, headers);
       asked.on("response", (it) => resolve({ status: it.statusCode, headers: it.headers, body: it }));
       asked.on("error", (error) => reject(new Error(`the request broke: ${error.code ?? error.message}`)));
       asked.end(body);
@@ -74,7 +81,7 @@ export class Route {
     const headers = { ...VERSIONED, connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": key };
     const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
     return new Promise((resolve, reject) => {
-      const asked = this.#http("GET", path, headers);
+      const asked = this.#http(this.#upgrading, "GET", path, headers);
       asked.on("response", (it) => {
         it.resume();
         reject(new Error(`the Upgrade was answered with ${it.statusCode}`));
@@ -101,18 +108,18 @@ export class Route {
   }
 
   end() {
-    this.#agent.destroy();
+    for (const { agent } of [this.#plain, this.#upgrading]) agent.destroy();
     this.#session?.then((session) => session.destroy(), () => {});
   }
 
-  #http(method, path, headers) {
-    const options = { host: "127.0.0.1", port: this.#port, method, path: this.#forward + path, headers, agent: this.#agent };
+  #http({ port, before, agent }, method, path, headers) {
+    const options = { host: "127.0.0.1", port, method, path: before + path, headers, agent };
     return (this.#isTls ? https : http).request({ ...options, rejectUnauthorized: false });
   }
 
   #h2() {
     this.#session ??= new Promise((resolve, reject) => {
-      const session = http2.connect(`https://127.0.0.1:${this.#port}`, { rejectUnauthorized: false });
+      const session = http2.connect(`https://127.0.0.1:${this.#plain.port}`, { rejectUnauthorized: false });
       session.on("error", reject);
       session.once("remoteSettings", () => resolve(session));
     });
