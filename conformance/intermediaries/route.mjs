@@ -3,6 +3,8 @@ import { createHash, randomBytes } from "node:crypto";
 import http from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
+import { pipeline } from "node:stream";
+import { constants, createGunzip } from "node:zlib";
 
 /** Opens each of its connections through a proxy, with CONNECT. */
 class TunnelAgent extends http.Agent {
@@ -59,14 +61,21 @@ export class Route {
     return { agent, url: `${this.#isTls ? "wss" : "ws"}://127.0.0.1:${port}` };
   }
 
-  /** Sends a request: `{status, headers, body}`, the body as a stream. */
+  /** Sends a request: `{status, headers, body}`, the body as a stream. Like a browser it takes a response that is compressed. */
   async request({ method = "GET", path, headers = {}, body }) {
-    if (this.#isH2) {
-      const stream = (await this.#h2()).request({ ":method": method, ":path": path, ...headers }, { endStream: body === undefined });
-      if (body !== undefined) stream.end(body);
-      const answered = await response(stream);
-      return { status: answered[":status"], headers: answered, body: stream };
-    }
+    const all = { "accept-encoding": "gzip", ...headers };
+    const answer = await (this.#isH2 ? this.#overH2(method, path, all, body) : this.#overH1(method, path, all, body));
+    return { ...answer, body: answer.headers["content-encoding"] === "gzip" ? unpacked(answer.body) : answer.body };
+  }
+
+  async #overH2(method, path, headers, body) {
+    const stream = (await this.#h2()).request({ ":method": method, ":path": path, ...headers }, { endStream: body === undefined });
+    if (body !== undefined) stream.end(body);
+    const answered = await response(stream);
+    return { status: answered[":status"], headers: answered, body: stream };
+  }
+
+  #overH1(method, path, headers, body) {
     return new Promise((resolve, reject) => {
       const asked = this.#http(this.#plain, method, path, headers);
       asked.on("response", (it) => resolve({ status: it.statusCode, headers: it.headers, body: it }));
@@ -125,6 +134,12 @@ export class Route {
     });
     return this.#session;
   }
+}
+
+/** A stream that is unpacked as it comes. */
+function unpacked(body) {
+  const gunzip = createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH });
+  return pipeline(body, gunzip, () => {});
 }
 
 /** The head of what a stream of HTTP/2 is answered with. */
