@@ -14,7 +14,7 @@ use antiphon_hub::clock::{Clock as _, ManualClock};
 use antiphon_hub::data::Data;
 use antiphon_hub::engine::{Keep, Publish, Published};
 use antiphon_hub::rules::{RuleBook, Rules};
-use antiphon_hub::{Deferred, Hub, Keys, Local, Node, NodeParts, WorkerId};
+use antiphon_hub::{Deferred, Hub, Keys, Local, Node, NodeParts, Seed, WorkerId};
 use bytes::Bytes;
 use serde_json::Value;
 
