@@ -8,8 +8,6 @@ use hyper::header::HeaderMap;
 /// What of a request matters for its response.
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
-    /// The client reads chunks (RFC 9112 §7.1): it speaks HTTP/1.1.
-    pub(crate) is_chunkable: bool,
     /// The connection may serve another request (RFC 9112 §9.3).
     pub(crate) keeps_alive: bool,
     /// What every response on this endpoint says: who may read it.
@@ -20,11 +18,7 @@ pub(crate) struct Reply {
 pub(super) fn stream(out: &mut Vec<u8>, reply: &Reply, content_type: &str) {
     begin(out, StatusCode::OK, reply, content_type);
     // nginx gathers what it passes on, unless it is told not to.
-    out.extend_from_slice(b"x-accel-buffering: no\r\nconnection: close\r\n");
-    if reply.is_chunkable {
-        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(b"x-accel-buffering: no\r\nconnection: close\r\n\r\n");
 }
 
 /// A whole response. One without a body has no length (RFC 9110 §8.6).

@@ -1,7 +1,6 @@
 //! A response without end: the downlink of HTTP streaming and of Server-Sent Events.
 
 use std::future::poll_fn;
-use std::io::Write as _;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -44,13 +43,12 @@ impl Dialect {
 /// So many bytes of a client that has nothing to say are read and dropped; then the connection ends.
 const UNASKED: usize = 64 * 1024;
 
-/// The response, being written.
+/// The response, being written. It is not chunked and ends with the connection (RFC 9112 §6.3): haproxy holds back what
+/// comes in chunks, each time for 200 ms, in the hope of more.
 #[derive(Debug)]
 pub(crate) struct EventStream<S = Stream> {
     stream: S,
     dialect: Dialect,
-    /// Whether it comes in chunks (RFC 9112 §7.1); else it ends with the connection.
-    is_chunked: bool,
     /// What the operating system has not taken yet.
     out: Vec<u8>,
     written: usize,
@@ -67,14 +65,12 @@ pub(crate) struct Full;
 impl<S> EventStream<S> {
     /// Begins a response.
     pub(crate) fn new(stream: S, dialect: Dialect, reply: &Reply, limit: usize) -> Self {
-        let is_chunked = reply.is_chunkable;
         let mut out = Vec::with_capacity(512);
         head::stream(&mut out, reply, dialect.content_type());
-        let mut new =
-            Self { stream, dialect, is_chunked, out, written: 0, limit, is_finished: false, unasked: 0 };
+        let mut new = Self { stream, dialect, out, written: 0, limit, is_finished: false, unasked: 0 };
         if dialect == Dialect::Events {
             // Some hold the head back until something follows it.
-            new.chunk(&[b":\n\n"]);
+            new.out.extend_from_slice(b":\n\n");
         }
         new
     }
@@ -84,9 +80,9 @@ impl<S> EventStream<S> {
         self,
         change: impl FnOnce(S) -> Result<T, E>,
     ) -> Result<EventStream<T>, E> {
-        let Self { stream, dialect, is_chunked, out, written, limit, is_finished, unasked } = self;
+        let Self { stream, dialect, out, written, limit, is_finished, unasked } = self;
         let stream = change(stream)?;
-        Ok(EventStream { stream, dialect, is_chunked, out, written, limit, is_finished, unasked })
+        Ok(EventStream { stream, dialect, out, written, limit, is_finished, unasked })
     }
 
     /// Adds a message.
@@ -101,27 +97,13 @@ impl<S> EventStream<S> {
         if self.out.len() - self.written + message.len() > self.limit {
             return Err(Full);
         }
-        self.chunk(&[before, message, after]);
+        [before, message, after].iter().for_each(|part| self.out.extend_from_slice(part));
         Ok(())
     }
 
     /// Says that nothing follows.
     pub(super) fn finish(&mut self) {
-        if !std::mem::replace(&mut self.is_finished, true) && self.is_chunked {
-            self.out.extend_from_slice(b"0\r\n\r\n");
-        }
-    }
-
-    fn chunk(&mut self, parts: &[&[u8]]) {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        if self.is_chunked {
-            // A vector takes what is written to it.
-            let _ = write!(self.out, "{length:x}\r\n");
-        }
-        parts.iter().for_each(|part| self.out.extend_from_slice(part));
-        if self.is_chunked {
-            self.out.extend_from_slice(b"\r\n");
-        }
+        self.is_finished = true;
     }
 }
 
@@ -180,14 +162,14 @@ impl EventStream {
 mod tests {
     use super::*;
 
-    fn written(dialect: Dialect, is_chunkable: bool, act: impl FnOnce(&mut EventStream<()>)) -> String {
-        let reply = Reply { is_chunkable, ..Reply::default() };
-        let mut stream = EventStream::new((), dialect, &reply, 1000);
+    fn written(dialect: Dialect, act: impl FnOnce(&mut EventStream<()>)) -> String {
+        let mut stream = EventStream::new((), dialect, &Reply::default(), 1000);
         act(&mut stream);
         let text = String::from_utf8(stream.out).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-        assert_eq!(head.contains("transfer-encoding: chunked"), is_chunkable, "{head}");
+        // Without a length or chunks, its end is that of the connection.
+        assert!(head.contains("\r\nconnection: close") && !head.contains("transfer-encoding"), "{head}");
         body.to_owned()
     }
 
@@ -196,16 +178,11 @@ mod tests {
         let say = |stream: &mut EventStream<()>| {
             stream.push(b"{\"a\":1}").unwrap();
             stream.finish();
-            stream.finish();
             stream.push(b"late").unwrap();
         };
-        assert_eq!(written(Dialect::Lines, true, say), "8\r\n{\"a\":1}\n\r\n0\r\n\r\n");
-        assert_eq!(written(Dialect::Bare, true, say), "7\r\n{\"a\":1}\r\n0\r\n\r\n");
-        assert_eq!(
-            written(Dialect::Events, true, say),
-            "3\r\n:\n\n\r\nf\r\ndata: {\"a\":1}\n\n\r\n0\r\n\r\n"
-        );
-        assert_eq!(written(Dialect::Lines, false, say), "{\"a\":1}\n");
+        assert_eq!(written(Dialect::Lines, say), "{\"a\":1}\n");
+        assert_eq!(written(Dialect::Bare, say), "{\"a\":1}");
+        assert_eq!(written(Dialect::Events, say), ":\n\ndata: {\"a\":1}\n\n");
     }
 
     #[test]
