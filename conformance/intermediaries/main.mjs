@@ -4,14 +4,16 @@
 //   full    silences of 7 s, so that what happens to idle connections after 5 s is seen
 //   WORDS   only cells whose names (`nginx, Upgrade: sse`) have one of them
 //
-// Nothing is built or installed here. ANTIPHON_BIN is the server's binary (default target/debug/antiphon). A proxy that is not
-// there is skipped. The last line sums up: `N passed, N failed, N skipped`. Exit status 1 if anything failed.
+// Nothing is built or installed here. ANTIPHON_BIN is the server's binary (default target/debug/antiphon), ANTIPHON_CLIENT the
+// module of our client (default web/packages/client/dist/index.js), and CLIENTS_DIR has `ws` for it. What is not there is skipped.
+// The last line sums up: `N passed, N failed, N skipped`. Exit status 1 if anything failed.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { Server } from "../clients/rig/server.mjs";
+import { missing as clientMissing, probeClient } from "./client.mjs";
 import { INTERMEDIARIES } from "./intermediaries.mjs";
 import { probe } from "./probe.mjs";
 import { certificate } from "./program.mjs";
@@ -44,9 +46,12 @@ async function publish(channel, data) {
   if (error) throw new Error(`the API said ${error.code} ${error.message}`);
 }
 
+/** Our client comes last: it chooses among the others. */
+const COLUMNS = [...Object.keys(TRANSPORTS), "client"];
+const noClient = clientMissing();
 const isWanted = (cell) => !words.length || words.some((word) => cell.includes(word));
 const wanted = Object.keys(INTERMEDIARIES).flatMap((name) =>
-  Object.keys(TRANSPORTS).map((transport) => ({ name, transport })).filter(({ transport }) => isWanted(`${name}: ${transport}`)),
+  COLUMNS.map((transport) => ({ name, transport })).filter(({ transport }) => isWanted(`${name}: ${transport}`)),
 );
 
 const expected = await expectations(join(HERE, "expected.txt"));
@@ -59,17 +64,20 @@ const opened = new Map();
 /** Probes one cell, and enters it. */
 async function play({ name, transport }) {
   const { route, missing } = opened.get(name);
-  const { open, isH2Only } = TRANSPORTS[transport];
-  if (isH2Only && !route?.h2 && !missing) return;
+  const isClient = transport === "client";
+  if (TRANSPORTS[transport]?.isH2Only && !route?.h2 && !missing) return;
   const row = table.get(name);
-  if (missing) {
+  if (missing || (isClient && noClient)) {
     counts.skipped += 1;
     row.set(transport, "skipped");
     return;
   }
-  const outcome = await probe(open, route, { publish, ...options });
+  const given = { publish, ...options };
+  const outcome = await (isClient ? probeClient(route, given) : probe(TRANSPORTS[transport].open, route, given));
   const wrong = judge(expected, name, transport, outcome);
-  row.set(transport, outcome.wrong ? (wrong ? "FAILED" : "no") : `${Math.ceil(outcome.opened)} + ${Math.ceil(outcome.first)} ms`);
+  const took = `${Math.ceil(outcome.opened)} + ${Math.ceil(outcome.first)} ms`;
+  const works = isClient ? `${[...new Set(outcome.transports)].join(", ")} ${took}` : took;
+  row.set(transport, outcome.wrong ? (wrong ? "FAILED" : "no") : works);
   counts[wrong ? "failed" : "passed"] += 1;
   if (wrong) console.log(`FAILED ${name}: ${transport}\n       ${wrong}`);
   else if (words.length && outcome.wrong) console.log(`as expected, ${name}: ${transport}: ${outcome.wrong}`);
@@ -96,7 +104,8 @@ try {
   await rm(certificates, { recursive: true, force: true });
 }
 
-const columns = Object.keys(TRANSPORTS).filter((transport) => wanted.some((cell) => cell.transport === transport));
+if (noClient && counts.skipped) console.log(`skipped the client: ${noClient}`);
+const columns = COLUMNS.filter((transport) => wanted.some((cell) => cell.transport === transport));
 console.log(`\nUntil the subscription + from there until the first message:\n\n${markdown(columns, table)}\n`);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exit(counts.failed ? 1 : 0);

@@ -61,23 +61,31 @@ export class Route {
     return { agent, url: `${this.#isTls ? "wss" : "ws"}://127.0.0.1:${port}` };
   }
 
-  /** Sends a request: `{status, headers, body}`, the body as a stream. Like a browser it takes a response that is compressed. */
-  async request({ method = "GET", path, headers = {}, body }) {
+  /**
+   * Sends a request: `{status, headers, body}`, the body as a stream. Like a browser it takes a response that is compressed.
+   * `signal` aborts it.
+   */
+  async request({ method = "GET", path, headers = {}, body, signal }) {
     const all = { "accept-encoding": "gzip", ...headers };
-    const answer = await (this.#isH2 ? this.#overH2(method, path, all, body) : this.#overH1(method, path, all, body));
-    return { ...answer, body: answer.headers["content-encoding"] === "gzip" ? unpacked(answer.body) : answer.body };
+    const answer = await (this.#isH2 ? this.#overH2(method, path, all, body, signal) : this.#overH1(method, path, all, body, signal));
+    const whole = answer.headers["content-encoding"] === "gzip" ? unpacked(answer.body) : answer.body;
+    const abort = () => whole.destroy();
+    signal?.addEventListener("abort", abort);
+    whole.on("close", () => signal?.removeEventListener("abort", abort));
+    return { ...answer, body: whole };
   }
 
-  async #overH2(method, path, headers, body) {
-    const stream = (await this.#h2()).request({ ":method": method, ":path": path, ...headers }, { endStream: body === undefined });
+  async #overH2(method, path, headers, body, signal) {
+    const session = await this.#h2();
+    const stream = session.request({ ":method": method, ":path": path, ...headers }, { endStream: body === undefined, signal });
     if (body !== undefined) stream.end(body);
     const answered = await response(stream);
     return { status: answered[":status"], headers: answered, body: stream };
   }
 
-  #overH1(method, path, headers, body) {
+  #overH1(method, path, headers, body, signal) {
     return new Promise((resolve, reject) => {
-      const asked = this.#http(this.#plain, method, path, headers);
+      const asked = this.#http(this.#plain, method, path, headers, signal);
       asked.on("response", (it) => resolve({ status: it.statusCode, headers: it.headers, body: it }));
       asked.on("error", (error) => reject(new Error(`the request broke: ${error.code ?? error.message}`)));
       asked.end(body);
@@ -121,8 +129,8 @@ export class Route {
     this.#session?.then((session) => session.destroy(), () => {});
   }
 
-  #http({ port, before, agent }, method, path, headers) {
-    const options = { host: "127.0.0.1", port, method, path: before + path, headers, agent };
+  #http({ port, before, agent }, method, path, headers, signal) {
+    const options = { host: "127.0.0.1", port, method, path: before + path, headers, agent, signal };
     return (this.#isTls ? https : http).request({ ...options, rejectUnauthorized: false });
   }
 
