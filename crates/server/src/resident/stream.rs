@@ -18,7 +18,7 @@ pub(crate) enum Dialect {
     Lines,
     /// As it is: it says its own length.
     Bare,
-    /// `data:`, in events of their own. A message has no line break.
+    /// `data:`, each line of a message in an event of its own.
     Events,
 }
 
@@ -28,14 +28,6 @@ impl Dialect {
             Self::Lines => "application/x-ndjson; charset=utf-8",
             Self::Bare => "application/octet-stream",
             Self::Events => "text/event-stream; charset=utf-8",
-        }
-    }
-
-    fn around(self) -> (&'static [u8], &'static [u8]) {
-        match self {
-            Self::Lines => (b"", b"\n"),
-            Self::Bare => (b"", b""),
-            Self::Events => (b"data: ", b"\n\n"),
         }
     }
 }
@@ -93,17 +85,27 @@ impl<S> EventStream<S> {
         if self.is_finished {
             return Ok(());
         }
-        let (before, after) = self.dialect.around();
         if self.out.len() - self.written + message.len() > self.limit {
             return Err(Full);
         }
-        [before, message, after].iter().for_each(|part| self.out.extend_from_slice(part));
+        match self.dialect {
+            Dialect::Bare => self.out.extend_from_slice(message),
+            Dialect::Lines => self.add(&[message, b"\n"]),
+            // Replies without numbers come several in a message, a line each.
+            Dialect::Events => {
+                message.split(|byte| *byte == b'\n').for_each(|line| self.add(&[b"data: ", line, b"\n\n"]));
+            }
+        }
         Ok(())
     }
 
     /// Says that nothing follows.
     pub(super) fn finish(&mut self) {
         self.is_finished = true;
+    }
+
+    fn add(&mut self, parts: &[&[u8]]) {
+        parts.iter().for_each(|part| self.out.extend_from_slice(part));
     }
 }
 
@@ -177,12 +179,13 @@ mod tests {
     fn messages_stand_as_their_dialect_has_them() {
         let say = |stream: &mut EventStream<()>| {
             stream.push(b"{\"a\":1}").unwrap();
+            stream.push(b"{}\n{}").unwrap();
             stream.finish();
             stream.push(b"late").unwrap();
         };
-        assert_eq!(written(Dialect::Lines, say), "{\"a\":1}\n");
-        assert_eq!(written(Dialect::Bare, say), "{\"a\":1}");
-        assert_eq!(written(Dialect::Events, say), ":\n\ndata: {\"a\":1}\n\n");
+        assert_eq!(written(Dialect::Lines, say), "{\"a\":1}\n{}\n{}\n");
+        assert_eq!(written(Dialect::Bare, say), "{\"a\":1}{}\n{}");
+        assert_eq!(written(Dialect::Events, say), ":\n\ndata: {\"a\":1}\n\ndata: {}\n\ndata: {}\n\n");
     }
 
     #[test]
