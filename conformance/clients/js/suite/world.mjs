@@ -19,8 +19,18 @@ export const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds;
 let worlds = 0;
 let hosts = 0;
 
-/** A `fetch` that does not throw: the client has nobody who would catch it where it sends commands. */
-const quiet = (fetch) => (...words) => fetch(...words).catch(() => new Response(null, { status: 503 }));
+/**
+ * A `fetch` that keeps order: the client sends commands side by side, and they would be carried out in any order. And one that
+ * does not throw: the client has nobody who would catch that.
+ */
+function inOrder(fetch, uplink) {
+  let before = Promise.resolve();
+  const quiet = (...words) => fetch(...words).catch(() => new Response(null, { status: 503 }));
+  return (url, options) => {
+    if (url !== uplink) return quiet(url, options);
+    return (before = before.then(() => quiet(url, options)));
+  };
+}
 
 export class World {
   #packages;
@@ -95,9 +105,10 @@ export class World {
     // A browser makes six connections to a host, and shares them among all that is on the page.
     const host = this.#packages.hasHosts ? `client${(hosts += 1)}.localhost` : "127.0.0.1";
     const at = (path) => `http://${host}:${port}${path}?line=${line}`;
-    const fetch = quiet(options.fetch ?? globalThis.fetch.bind(globalThis));
+    const emulationEndpoint = at("/emulation");
+    const fetch = inOrder(options.fetch ?? globalThis.fetch.bind(globalThis), emulationEndpoint);
     const transports = [{ transport: this.transport, endpoint: at(`/connection/${this.transport}`) }];
-    return [transports, { ...options, fetch, emulationEndpoint: at("/emulation") }];
+    return [transports, { ...options, fetch, emulationEndpoint }];
   }
 
   /** The same, connected: its `connected` event comes with it. */
