@@ -50,18 +50,22 @@ export function stormy(random: Random, faultiness: () => number): Faults {
   }
 }
 
-/** Things arrive in the order in which they were sent. */
+/** Things arrive in the order in which they were sent; once one has not, nothing does. */
 class Pipe {
-  readonly #latency: () => number
+  readonly #faults: Faults
   #free = 0
+  #isStalled = false
 
-  constructor(latency: () => number) {
-    this.#latency = latency
+  constructor(faults: Faults) {
+    this.#faults = faults
   }
 
   send(arrive: () => void): void {
-    this.#free = Math.max(this.#free, Date.now() + this.#latency())
-    setTimeout(arrive, this.#free - Date.now())
+    this.#free = Math.max(this.#free, Date.now() + this.#faults.latency())
+    setTimeout(() => {
+      this.#isStalled ||= this.#faults.isDead
+      if (!this.#isStalled) arrive()
+    }, this.#free - Date.now())
   }
 }
 
@@ -94,8 +98,8 @@ export class FakeNetwork {
       onmessage: ((event: { data: string }) => void) | null = null
       onclose: ((event: { code: number; reason: string }) => void) | null = null
       onerror: (() => void) | null = null
-      readonly #up = new Pipe(network.faults.latency)
-      readonly #down = new Pipe(network.faults.latency)
+      readonly #up = new Pipe(network.faults)
+      readonly #down = new Pipe(network.faults)
       readonly #breaks = (): void => { this.#end(1006, '') }
       #session: ServerSession | undefined
       #isOver = false
@@ -109,7 +113,6 @@ export class FakeNetwork {
         network.tried.push('websocket')
         network.#living.add(this.#breaks)
         this.#up.send(() => {
-          if (network.faults.isDead) return
           if (network.faults.blocked.has('websocket') || network.faults.fault() !== 'none') this.#end(1006, '')
           else if (!this.#isOver) this.onopen?.()
         })
@@ -118,7 +121,7 @@ export class FakeNetwork {
       send(text: string): void {
         const fault = network.faults.fault()
         this.#up.send(() => {
-          if (this.#isOver || network.faults.isDead || network.faults.mute.has('websocket')) return
+          if (this.#isOver || network.faults.mute.has('websocket')) return
           if (fault !== 'lost') this.#take(commandsOf(text))
           if (fault !== 'none') this.#end(1006, '')
         })
@@ -130,7 +133,7 @@ export class FakeNetwork {
         this.#isOver = true
         network.#living.delete(this.#breaks)
         this.#up.send(() => {
-          if (session === undefined || network.faults.isDead) return
+          if (session === undefined) return
           if (code === 1000) network.server.end(session)
           else network.server.detach(session, this.#carrier)
         })
@@ -147,7 +150,7 @@ export class FakeNetwork {
       #write(reply: Reply): void {
         const fault = network.faults.fault()
         this.#down.send(() => {
-          if (this.#isOver || network.faults.isDead) return
+          if (this.#isOver) return
           if (fault !== 'lost') this.onmessage?.({ data: JSON.stringify(reply) })
           if (fault !== 'none') this.#end(1006, '')
         })
@@ -172,7 +175,7 @@ export class FakeNetwork {
     return new Promise((resolve, reject) => {
       const request = new Exchange(this, resolve, reject, init.signal ?? undefined)
       request.up.send(() => {
-        if (request.isOver || this.faults.isDead) return
+        if (request.isOver) return
         if (fault === 'lost') request.fail()
         else if (this.faults.blocked.has(route as TransportName)) request.answer(503, '')
         else {
@@ -309,8 +312,8 @@ class Exchange {
 
   constructor(network: FakeNetwork, resolve: (response: Response) => void, reject: (error: Error) => void, signal: AbortSignal | undefined) {
     this.#network = network
-    this.up = new Pipe(network.faults.latency)
-    this.#down = new Pipe(network.faults.latency)
+    this.up = new Pipe(network.faults)
+    this.#down = new Pipe(network.faults)
     this.#resolve = resolve
     this.#reject = reject
     this.#forget = network.live(() => { this.fail() })
@@ -359,7 +362,7 @@ class Exchange {
 
   #later(arrive: () => void): void {
     this.#down.send(() => {
-      if (!this.isOver && !this.#network.faults.isDead) arrive()
+      if (!this.isOver) arrive()
     })
   }
 
