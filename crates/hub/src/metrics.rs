@@ -200,6 +200,10 @@ pub struct Metrics {
     pub unrecovered: Counter,
     /// Publications given by recoveries.
     pub recovered_publications: Counter,
+    /// Sessions that went on on another transport.
+    pub resumed: Counter,
+    /// Sessions that a client asked for and that were not there, or not its own.
+    pub not_resumed: Counter,
     /// Bytes of commands.
     pub bytes_in: Counter,
     /// Bytes of replies; not those of publications to subscribers.
@@ -225,6 +229,8 @@ impl Default for Metrics {
             recovered: Counter::default(),
             unrecovered: Counter::default(),
             recovered_publications: Counter::default(),
+            resumed: Counter::default(),
+            not_resumed: Counter::default(),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
         }

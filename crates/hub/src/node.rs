@@ -14,7 +14,9 @@ use crate::backend::{Backend, Events};
 use crate::census::Census;
 use crate::channels::Hub;
 use crate::clock::Clock;
+use crate::cluster::{Alone, Cluster};
 use crate::deferred::Deferred;
+use crate::directory::Directory;
 use crate::engine::{Engine, EngineError, Publish, Published};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
@@ -72,6 +74,8 @@ pub struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) census: Census,
+    pub(crate) directory: Directory,
+    cluster: Arc<dyn Cluster>,
     pub(crate) revocations: Revocations,
     pub(crate) version: &'static str,
     pub(crate) identity: Identity,
@@ -112,6 +116,8 @@ impl Node {
             hub: parts.hub,
             metrics: Arc::default(),
             census: Census::default(),
+            directory: Directory::default(),
+            cluster: Arc::new(Alone),
             revocations: Revocations::new(REVOCATIONS, Arc::clone(&parts.clock)),
             identity: Identity::new(&*parts.clock),
             clock: parts.clock,
@@ -125,6 +131,18 @@ impl Node {
     pub fn with_name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.identity.name);
         self
+    }
+
+    /// The node among others. Without this it has none.
+    #[must_use]
+    pub fn with_cluster(mut self, cluster: Arc<dyn Cluster>) -> Self {
+        self.cluster = cluster;
+        self
+    }
+
+    /// The way to other nodes.
+    pub fn cluster(&self) -> &Arc<dyn Cluster> {
+        &self.cluster
     }
 
     /// What clients may do now.
@@ -150,6 +168,16 @@ impl Node {
     /// The workers' mailboxes.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// Where the sessions are that somebody may ask for.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Its id: another one each time that a process starts.
+    pub fn uid(&self) -> &str {
+        &self.identity.uid
     }
 
     /// Tokens that are not taken any more.

@@ -190,6 +190,10 @@ pub struct ClientOptions {
     pub pong_timeout: Span,
     /// How long `connect` may take to come.
     pub stale_close_delay: Span,
+    /// How long a session waits for its client to come back on any transport.
+    pub session_ttl: Span,
+    /// How long a poll waits for something to come.
+    pub poll_timeout: Span,
     /// How long an expired connection may take to be refreshed.
     pub expired_close_delay: Span,
     /// How long an expired subscription may take to be refreshed.
@@ -229,6 +233,8 @@ impl Default for ClientOptions {
             ping_interval: Span::seconds(25),
             pong_timeout: Span::seconds(8),
             stale_close_delay: Span::seconds(10),
+            session_ttl: Span::seconds(60),
+            poll_timeout: Span::seconds(25),
             expired_close_delay: Span::seconds(25),
             expired_sub_close_delay: Span::seconds(25),
             queue_max_size: 1024 * 1024,

@@ -24,7 +24,7 @@ fn answer(world: &World, request: HistoryRequest) -> Reply {
     let heard = peer.take();
     let said = heard.iter().flat_map(|heard| match heard {
         Heard::Message(message) => replies(message, Encoding::Json),
-        Heard::End(disconnect) => panic!("{disconnect}"),
+        other => panic!("{other:?}"),
     });
     said.last().unwrap()
 }

@@ -10,6 +10,7 @@ mod config;
 mod http;
 mod log;
 mod metrics;
+mod resident;
 mod serve;
 mod socket;
 mod stream;

@@ -65,6 +65,11 @@ impl Local {
         })
     }
 
+    /// Which worker it is.
+    pub(crate) fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
     /// Puts a member into a channel, for as long as the membership is held. It gets what happens from now on; where `is_held`, not
     /// before it is released.
     pub(crate) fn join(

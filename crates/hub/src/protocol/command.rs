@@ -67,6 +67,14 @@ pub struct Command {
     #[prost(message, optional, tag = "15")]
     #[serde(deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub sub_refresh: Option<SubRefreshRequest>,
+    /// Its number in a session, from 1. Antiphon's own.
+    #[prost(uint64, tag = "1001")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
+    pub n: u64,
+    /// How many messages of a session the client has had. Antiphon's own.
+    #[prost(uint64, tag = "1002")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
+    pub ack: u64,
 }
 
 impl Command {
@@ -110,6 +118,18 @@ pub struct ConnectRequest {
     #[prost(btree_map = "string, string", tag = "6")]
     #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
     pub headers: BTreeMap<String, String>,
+    /// What the client can do beyond Centrifugo's protocol, each with its version: `session` 1. Antiphon's own.
+    #[prost(btree_map = "string, uint32", tag = "1001")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
+    pub ext: BTreeMap<String, u32>,
+    /// The session to go on with. Antiphon's own.
+    #[prost(string, tag = "1002")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
+    pub session: String,
+    /// How many of its messages the client has had. Antiphon's own.
+    #[prost(uint64, tag = "1003")]
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "is_default")]
+    pub ack: u64,
 }
 
 /// Joins a channel, or says where a client was in one.

@@ -10,6 +10,7 @@
 mod code;
 mod codec;
 mod command;
+mod emulation;
 mod json;
 mod raw;
 mod reply;
@@ -22,6 +23,7 @@ pub use command::{
     ChannelRequest, Command, ConnectRequest, Empty, HistoryRequest, PublishRequest, RefreshRequest,
     RpcRequest, SendRequest, SubRefreshRequest, SubscribeRequest,
 };
+pub use emulation::{EmulationRequest, PollRequest};
 pub use reply::{
     ClientInfo, ConnectResult, DisconnectPush, ErrorReply, HistoryResult, MessagePush, Presence,
     PresenceResult, PresenceStatsResult, Publication, Push, RefreshPush, RefreshResult, Reply, RpcResult,

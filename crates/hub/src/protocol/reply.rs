@@ -252,6 +252,10 @@ pub struct DisconnectPush {
     #[prost(bool, tag = "3")]
     #[serde(skip_serializing_if = "is_default")]
     pub reconnect: bool,
+    /// Not before so many milliseconds. Antiphon's own.
+    #[prost(uint32, tag = "1001")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub reconnect_after_ms: u32,
 }
 
 /// The server prolonged the connection.
@@ -316,6 +320,22 @@ pub struct ConnectResult {
     #[prost(int64, tag = "11")]
     #[serde(skip_serializing_if = "is_default")]
     pub time: i64,
+    /// What the server does of what the client asked for, each with its version. Antiphon's own.
+    #[prost(btree_map = "string, uint32", tag = "1001")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub ext: BTreeMap<String, u32>,
+    /// Whether a session goes on: the client has the subscriptions that it had. Antiphon's own.
+    #[prost(bool, tag = "1002")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub resumed: bool,
+    /// The number of the last command that the session has had. Antiphon's own.
+    #[prost(uint64, tag = "1003")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub n: u64,
+    /// How long the session waits for a client without a transport, in seconds. Antiphon's own.
+    #[prost(uint32, tag = "1004")]
+    #[serde(skip_serializing_if = "is_default")]
+    pub session_ttl: u32,
 }
 
 /// A channel that the server subscribed a client to: an entry of a map from names to results.

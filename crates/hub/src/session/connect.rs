@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Phase, Session, Token, Who, end, refresh, subscribe};
+use super::{Phase, Session, Token, Who, end, refresh, subscribe, tie};
 use crate::auth::TokenError;
 use crate::backend::{ConnectAsk, Occurrence, SubscribeGrant};
 use crate::channels::{Control, Order, Whom};
@@ -16,39 +16,45 @@ use crate::protocol::{
     SubscribeRequest,
 };
 use crate::rules::{Rules, SubscribeRule};
-use crate::wire;
 
 /// The largest `data` of a `connect` command that can become connection info, in bytes: every publication carries it.
 const INFO_LIMIT: usize = 4096;
 
 /// Who somebody is, whoever says so.
-#[derive(Debug, Default)]
-struct Identity {
-    user: String,
-    expire_at: u64,
-    info: Bytes,
-    data: Bytes,
-    meta: Bytes,
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Identity {
+    pub(super) user: String,
+    pub(super) expire_at: u64,
+    pub(super) info: Bytes,
+    pub(super) data: Bytes,
+    pub(super) meta: Bytes,
     subs: BTreeMap<String, SubscribeGrant>,
     /// The client may name channels that it may subscribe to anyway.
     may_choose: bool,
-    token: Option<Token>,
+    pub(super) token: Option<Token>,
 }
 
 pub(super) async fn connect(
     session: &Rc<Session>,
     now: Instant,
+    id: u32,
     request: ConnectRequest,
 ) -> Result<Option<Reply>, Refusal> {
-    let outcome = admit(session, now, request).await;
+    let outcome = admit(session, now, id, request).await;
     if let Err(Refusal::Error(error)) = &outcome {
         note!(info, session, code = error.code, "a client may not connect: {}", error.message);
         end::retreat(session);
     }
-    outcome.map(Some)
+    outcome
 }
 
-async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest) -> Result<Reply, Refusal> {
+/// What it gives is nothing where the client goes on with another session.
+async fn admit(
+    session: &Rc<Session>,
+    now: Instant,
+    id: u32,
+    mut request: ConnectRequest,
+) -> Result<Option<Reply>, Refusal> {
     let node = Arc::clone(&session.node);
     let rules = node.rules();
     let emulated_headers = match request.headers.is_empty() {
@@ -61,6 +67,13 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
         return Err(Disconnect::CONNECTION_CLOSED.into());
     }
     let (expire_at, left) = refresh::term(session, identity.expire_at)?;
+    let is_resumable = tie::asks(session, &request.ext);
+    if is_resumable
+        && !request.session.is_empty()
+        && tie::hand_over(session, &mut identity, &request.session, request.ack, id)
+    {
+        return Ok(None);
+    }
     make_way(session, &rules, &identity.user);
     if !node.census.enter(&identity.user, rules.client.user_connection_limit.min(limit_of(&identity.user))) {
         return Err(Disconnect::CONNECTION_LIMIT.into());
@@ -87,30 +100,27 @@ async fn admit(session: &Rc<Session>, now: Instant, mut request: ConnectRequest)
         state.phase = Phase::Connected;
         state.expire_at = expire_at;
     }
+    if is_resumable || !session.transport.get().is_duplex() {
+        tie::tie(session, session.secret, is_resumable, &user);
+    }
     node.metrics.clients.add(1);
     if let Some(member) = session.line.upgrade() {
         session.local.enter(&session.id, &user, member);
     }
-    note!(debug, session, transport = session.origin.transport, "a client connected");
+    note!(debug, session, transport = session.transport.get().name(), "a client connected");
     node.events.tell(Occurrence::Connected { asker: &session.asker() });
 
     let subs = subscribe_all(session, &rules, &mut identity, &request).await?;
-    session.state.borrow_mut().pulse.start(now);
+    {
+        let mut state = session.state.borrow_mut();
+        state.pulse.pause();
+        if session.transport.get().is_pinged() {
+            state.pulse.start(now);
+        }
+    }
     refresh::schedule(session, now);
-    let left = left.filter(|_| !rules.client.refresh_proxy_enabled);
-    let connected = ConnectResult {
-        client: session.id.to_string(),
-        version: node.version.to_owned(),
-        expires: left.is_some(),
-        ttl: left.unwrap_or_default(),
-        data: wire::bytes(&identity.data, session.origin.encoding),
-        subs,
-        ping: seconds(rules.client.ping_interval.0.as_secs()),
-        pong: !rules.client.pong_timeout.is_zero() && !rules.client.ping_interval.is_zero(),
-        time: if rules.client.connect_include_server_time { node.clock.unix_ms().cast_signed() } else { 0 },
-        ..ConnectResult::default()
-    };
-    Ok(Reply { connect: Some(Box::new(connected)), ..Reply::default() })
+    let connected = ConnectResult { subs, ..tie::result(session, left, &identity.data) };
+    Ok(Some(Reply { connect: Some(Box::new(connected)), ..Reply::default() }))
 }
 
 /// Seconds on the wire.

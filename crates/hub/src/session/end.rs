@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::control::push;
-use super::{Output, Phase, Session, Subscription, named};
+use super::{Output, Phase, Session, Subscription, named, tie};
 use crate::backend::Occurrence;
 use crate::engine::Event;
 use crate::protocol::{
@@ -78,6 +78,7 @@ fn depart(session: &Session, disconnect: &Disconnect) {
     for (channel, subscription) in subscriptions {
         leave(session, &channel, *subscription, &Unsubscribed::DISCONNECTED);
     }
+    tie::untie(session);
     session.local.exit(&session.id);
     session.node.census.leave(&session.user());
     session.node.metrics.clients.add(-1);

@@ -28,8 +28,9 @@ mod subscribe;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod tie;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
@@ -47,24 +48,62 @@ use crate::protocol::{
     ClientError, ClientInfo, Command, Disconnect, Empty, Encoding, Refusal, Reply, Writer,
 };
 
+pub use tie::{NotTaken, TakeOver, Tie};
+
 use pulse::{Due, Pulse};
 use rate::Rate;
 use subscription::Subscription;
+use tie::Thread;
 
 /// Replies are gathered into one message up to so many bytes.
 const MESSAGE_BYTES: usize = 16 * 1024;
 
 /// Where a client comes from, and how it speaks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// How it writes commands.
     pub encoding: Encoding,
-    /// `websocket`, `http_stream`, ...
-    pub transport: &'static str,
+    /// What it listens on.
+    pub transport: Transport,
     /// The address that its requests come from, where that is known, for the log.
     pub remote: Option<IpAddr>,
     /// The headers of its request that hooks are given: names in lower case.
     pub headers: Arc<[(Box<str>, Box<str>)]>,
+}
+
+/// What a client listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A WebSocket, on which it speaks as well.
+    WebSocket,
+    /// A response without end.
+    HttpStream,
+    /// A response without end, of Server-Sent Events.
+    Sse,
+    /// One response after the other.
+    Poll,
+}
+
+impl Transport {
+    /// As hooks and logs have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::HttpStream => "http_stream",
+            Self::Sse => "sse",
+            Self::Poll => "poll",
+        }
+    }
+
+    /// Whether the client speaks on it as well.
+    pub const fn is_duplex(self) -> bool {
+        matches!(self, Self::WebSocket)
+    }
+
+    /// Whether the server pings on it: a poll ends soon anyway.
+    pub const fn is_pinged(self) -> bool {
+        !matches!(self, Self::Poll)
+    }
 }
 
 /// One client of the client protocol.
@@ -74,13 +113,19 @@ pub struct Session {
     /// The connection, as a member of channels.
     line: Weak<dyn Member>,
     origin: Origin,
+    /// What the client listens on now.
+    transport: Cell<Transport>,
     id: Arc<str>,
+    /// What a secret is made of where there is to be one.
+    secret: [u8; 16],
     state: RefCell<State>,
 }
 
 struct State {
     phase: Phase,
     who: Who,
+    /// For clients that have a secret of the session.
+    thread: Option<Box<Thread>>,
     pulse: Pulse,
     rate: Rate,
     /// When it expires, in seconds since 1970; 0 never.
@@ -103,6 +148,31 @@ enum Phase {
     Refused,
     Connected,
     Ended,
+}
+
+/// What is random about a session, from the operating system.
+#[derive(Debug, Clone, Copy)]
+pub struct Seed {
+    /// Becomes the client's id.
+    pub id: [u8; 16],
+    /// Becomes the secret of the session.
+    pub secret: [u8; 16],
+    /// Spreads the pings of many.
+    pub spread: u64,
+}
+
+impl Seed {
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let (mut id, mut secret, mut spread) = ([0; 16], [0; 16], [0; 8]);
+        getrandom::fill(&mut id)?;
+        getrandom::fill(&mut secret)?;
+        getrandom::fill(&mut spread)?;
+        Ok(Self { id, secret, spread: u64::from_ne_bytes(spread) })
+    }
 }
 
 /// Shared by all who name none: each map of its own would be memory for nothing.
@@ -132,7 +202,7 @@ impl Default for Who {
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Token {
     id: Box<str>,
     issued_at: u64,
@@ -141,6 +211,8 @@ struct Token {
 /// What is to be done, in this order.
 enum Work {
     Message(Bytes),
+    /// Whose numbers were looked at.
+    Commands(Vec<Command>),
     Order(Arc<Control>),
     Lost(Box<str>),
     /// The backend is asked whether the connection goes on.
@@ -155,34 +227,44 @@ enum Output {
     Ping,
     /// What was held for a subscription comes after its reply.
     Release(Rc<str>),
+    /// The transport has died, as far as can be told; the session waits for another one.
+    Drop(Disconnect),
+    /// The client goes on with another session.
+    TakeOver(Box<TakeOver>),
     End(Disconnect),
 }
 
 /// What the transport is to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Said {
-    /// Send a message.
+    /// Send a message. In a session that can be resumed, it counts.
     Message(Vec<u8>),
+    /// Send a message that does not count: a ping, or the answer to `connect`.
+    Aside(Vec<u8>),
+    /// End the connection, and not the session.
+    Drop(Disconnect),
+    /// Give the connection to another session. This one is over.
+    TakeOver(Box<TakeOver>),
     /// End the connection.
     End(Disconnect),
 }
 
 impl Session {
-    /// A session that waits for its `connect`. `seed` is from the operating system's randomness: its first 16 bytes become the
-    /// client's id, the others spread the pings.
+    /// A session that waits for its `connect`. `seed` is what is random about it.
     pub fn new(
         node: Arc<Node>,
         local: Rc<Local>,
         line: Weak<dyn Member>,
         origin: Origin,
         now: Instant,
-        seed: [u8; 24],
+        seed: Seed,
     ) -> Self {
-        let [id @ .., a, b, c, d, e, f, g, h] = seed;
-        let pulse = Pulse::new(now, &node.rules().client, u64::from_ne_bytes([a, b, c, d, e, f, g, h]));
+        let Seed { id, secret, spread } = seed;
+        let pulse = Pulse::new(now, &node.rules().client, spread);
         let state = State {
             phase: Phase::Fresh,
             who: Who::default(),
+            thread: None,
             pulse,
             rate: Rate::default(),
             expire_at: 0,
@@ -192,7 +274,13 @@ impl Session {
             work: VecDeque::new(),
             output: VecDeque::new(),
         };
-        Self { node, local, line, origin, id: id::client_id(id).into(), state: RefCell::new(state) }
+        let (transport, id) = (Cell::new(origin.transport), id::client_id(id).into());
+        Self { node, local, line, origin, transport, id, secret, state: RefCell::new(state) }
+    }
+
+    /// The session as transports see it that come and go.
+    pub fn tie(self: &Rc<Self>) -> Tie<'_> {
+        Tie(self)
     }
 
     /// The id of the connection.
@@ -215,10 +303,15 @@ impl Session {
         self.state.borrow().subscriptions.keys().cloned().collect()
     }
 
-    /// Takes a message, to be worked on.
-    pub fn receive(&self, message: Bytes) {
-        self.node.metrics.bytes_in.add(message.len() as u64);
-        self.push_work(Work::Message(message));
+    /// Takes a message, to be worked on. One that is wrong ends the session.
+    pub fn receive(self: &Rc<Self>, message: Bytes) {
+        match self.tie().take(message) {
+            Ok(()) => {}
+            // A transport that reads as it works never brings so many.
+            Err(NotTaken::Busy) => self.end(Disconnect::TOO_MANY_REQUESTS),
+            Err(NotTaken::Malformed) => self.end(Disconnect::BAD_REQUEST),
+            Err(NotTaken::Gap { expected }) => self.end(tie::gap(expected)),
+        }
     }
 
     /// Takes an order of the server.
@@ -253,6 +346,7 @@ impl Session {
             match work {
                 None => return self.rest(),
                 Some(Work::Message(message)) => self.handle_message(now, &message).await,
+                Some(Work::Commands(commands)) => self.handle_commands(now, commands, true).await,
                 Some(Work::Order(control)) => control::carry_out(&self, now, &control).await,
                 Some(Work::Lost(channel)) => end::lost(&self, &channel),
                 Some(Work::Refresh) => refresh::ask(&self, now).await,
@@ -271,10 +365,8 @@ impl Session {
     /// The next moment at which [`handle_deadline`](Self::handle_deadline) has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         let state = self.state.borrow();
-        match (state.pulse.deadline(), state.expiry) {
-            (Some(pulse), Some(expiry)) => Some(pulse.min(expiry)),
-            (pulse, expiry) => pulse.or(expiry),
-        }
+        let lapses = state.thread.as_ref().and_then(|thread| thread.lapses);
+        [state.pulse.deadline(), state.expiry, lapses].into_iter().flatten().min()
     }
 
     /// Does what is due at `now`. `is_read` says whether the transport reads from the client: it cannot be silent otherwise.
@@ -282,6 +374,10 @@ impl Session {
         let mut state = self.state.borrow_mut();
         if state.phase == Phase::Ended {
             return;
+        }
+        if state.thread.as_ref().is_some_and(|thread| thread.lapses.is_some_and(|lapses| lapses <= now)) {
+            drop(state);
+            return self.end(Disconnect::CONNECTION_CLOSED);
         }
         if !is_read {
             state.pulse.excuse(now);
@@ -291,7 +387,10 @@ impl Session {
             Ok(Due::Ping) => state.output.push_back(Output::Ping),
             Err(disconnect) => {
                 drop(state);
-                return self.end(disconnect);
+                if !tie::is_resumable(self) {
+                    return self.end(disconnect);
+                }
+                return self.output(Output::Drop(disconnect));
             }
         }
         let is_due = state.expiry.is_some_and(|expiry| expiry <= now);
@@ -304,15 +403,21 @@ impl Session {
     /// Gives what is to be sent, in its order, to `say`: replies that follow each other in one message.
     pub fn drain(&self, say: &mut dyn FnMut(Said)) {
         let mut writer = Writer::new(self.origin.encoding);
+        // Where messages count, each has one reply.
+        let counts = tie::is_resumable(self);
         loop {
             let output = self.next_output();
             match output {
+                Some(Output::Reply(reply)) if counts && reply.connect.is_some() => {
+                    self.say_aside(&reply, say);
+                }
                 Some(Output::Reply(reply)) => {
                     writer.push(&reply);
-                    if writer.len() >= MESSAGE_BYTES {
+                    if counts || writer.len() >= MESSAGE_BYTES {
                         self.say(&mut writer, say);
                     }
                 }
+                Some(Output::Ping) if counts => self.say_aside(&Reply::default(), say),
                 Some(Output::Ping) => writer.push(&Reply::default()),
                 Some(Output::Release(channel)) => {
                     self.say(&mut writer, say);
@@ -324,6 +429,8 @@ impl Session {
                         self.lost(&channel);
                     }
                 }
+                Some(Output::Drop(disconnect)) => say(Said::Drop(disconnect)),
+                Some(Output::TakeOver(take_over)) => say(Said::TakeOver(take_over)),
                 Some(Output::End(disconnect)) => {
                     self.say(&mut writer, say);
                     say(Said::End(disconnect));
@@ -351,6 +458,12 @@ impl Session {
         }
     }
 
+    fn say_aside(&self, reply: &Reply, say: &mut dyn FnMut(Said)) {
+        let message = self.origin.encoding.encode(reply);
+        self.node.metrics.bytes_out.add(message.len() as u64);
+        say(Said::Aside(message));
+    }
+
     /// Ends the session, and says so to the client. Only the first end counts.
     pub fn end(&self, disconnect: Disconnect) {
         end::end(self, disconnect);
@@ -367,7 +480,7 @@ impl Session {
         Asker {
             client: Arc::clone(&self.id),
             user: Arc::clone(&state.who.user),
-            transport: self.origin.transport,
+            transport: self.transport.get().name(),
             encoding: self.origin.encoding,
             meta: state.who.meta.clone(),
             headers: Arc::clone(&self.origin.headers),
@@ -391,11 +504,26 @@ impl Session {
             Ok(commands) => (commands, true),
             Err((before, _)) => (before, false),
         };
+        self.handle_commands(now, commands, false).await;
+        if !is_good {
+            self.end(Disconnect::BAD_REQUEST);
+        }
+    }
+
+    /// Carries out commands, those that came behind `connect` by their numbers where those were not looked at.
+    async fn handle_commands(self: &Rc<Self>, now: Instant, commands: Vec<Command>, is_numbered: bool) {
         let Metrics { commands: counters, command_durations, .. } = &*self.node.metrics;
         let mut begun = self.node.clock.nanos();
         for command in commands {
             if self.is_ended() {
                 return;
+            }
+            if !is_numbered {
+                match tie::admits(self, &command) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(disconnect) => return self.end(disconnect),
+                }
             }
             let (id, kind) = (command.id, kind_of(&command));
             if let Some(kind) = kind {
@@ -428,9 +556,6 @@ impl Session {
                 Err(Refusal::Disconnect(disconnect)) => self.end(disconnect),
             }
         }
-        if !is_good {
-            self.end(Disconnect::BAD_REQUEST);
-        }
     }
 
     /// Carries out one command, of the kind that [`kind_of`] says. What it gives is the reply without its id.
@@ -461,7 +586,7 @@ impl Session {
         }
         Ok(Some(match command {
             Command { connect: Some(request), .. } => {
-                return Box::pin(connect::connect(self, now, *request)).await;
+                return Box::pin(connect::connect(self, now, command.id, *request)).await;
             }
             Command { subscribe: Some(request), .. } => {
                 return Box::pin(subscribe::subscribe(self, now, *request)).await.map(Some);

@@ -61,6 +61,12 @@ impl Pulse {
         self.state = State::Resting { ping: (!self.interval.is_zero()).then(|| now + self.first) };
     }
 
+    /// There is nobody to ping, until it starts again.
+    pub(super) fn pause(&mut self) {
+        self.state = State::Resting { ping: None };
+        self.unanswered = 0;
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Fresh { until } => until,

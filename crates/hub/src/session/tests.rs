@@ -93,6 +93,8 @@ impl<'a> Client<'a> {
         let line = |heard: Heard| match heard {
             Heard::Message(message) => String::from_utf8(message.to_vec()).unwrap(),
             Heard::End(disconnect) => disconnect.code.to_string(),
+            Heard::Drop(disconnect) => format!("drop {}", disconnect.code),
+            Heard::TakeOver(to) => format!("goes on with {} after {}", to.session, to.ack),
         };
         self.peer.take().into_iter().map(line).collect::<Vec<_>>().join("\n")
     }

@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use antiphon_hub::protocol::{Command, Disconnect, Encoding, Reply};
-use antiphon_hub::{Control, Member, Origin, Said, Session};
+use antiphon_hub::{Control, Member, Origin, Said, Session, TakeOver, Transport};
 use antiphon_proto::Prepared;
 use bytes::{Buf as _, Bytes};
 use prost::Message as _;
@@ -17,10 +17,14 @@ use prost::Message as _;
 use super::World;
 
 /// What has been written to the client.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Heard {
     /// A message, its text or its bytes.
     Message(Bytes),
+    /// The connection's end, and not the session's.
+    Drop(Disconnect),
+    /// The connection belongs to another session from now on.
+    TakeOver(Box<TakeOver>),
     /// The connection's end.
     End(Disconnect),
 }
@@ -46,7 +50,8 @@ struct Line {
 
 impl Peer {
     pub(crate) fn new(world: &World, worker: usize, encoding: Encoding) -> Self {
-        let origin = Origin { encoding, transport: "websocket", remote: None, headers: Arc::default() };
+        let origin =
+            Origin { encoding, transport: Transport::WebSocket, remote: None, headers: Arc::default() };
         let bell = world.number();
         let number = bell.0;
         let line = Rc::new_cyclic(|line: &Weak<Line>| {
@@ -111,7 +116,9 @@ impl Peer {
         self.line.session.drain(&mut |said| {
             assert!(!self.line.is_over.get(), "{said:?} after the end");
             self.line.written.borrow_mut().push(match said {
-                Said::Message(message) => Heard::Message(message.into()),
+                Said::Message(message) | Said::Aside(message) => Heard::Message(message.into()),
+                Said::Drop(disconnect) => Heard::Drop(disconnect),
+                Said::TakeOver(take_over) => Heard::TakeOver(take_over),
                 Said::End(disconnect) => {
                     self.line.is_over.set(true);
                     Heard::End(disconnect)

@@ -200,7 +200,8 @@ impl View {
     pub(crate) fn hear(&mut self, heard: &Heard) {
         assert!(self.ended.is_none(), "{heard:?} after the end");
         match heard {
-            Heard::End(disconnect) => self.ended = Some(disconnect.clone()),
+            Heard::End(disconnect) | Heard::Drop(disconnect) => self.ended = Some(disconnect.clone()),
+            Heard::TakeOver(to) => panic!("it goes on with {to:?}, and did not ask for a session"),
             Heard::Message(message) => {
                 for reply in replies(message, self.encoding) {
                     self.hear_reply(&reply);

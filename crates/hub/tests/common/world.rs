@@ -14,7 +14,7 @@ use antiphon_hub::clock::{Clock as _, ManualClock};
 use antiphon_hub::data::Data;
 use antiphon_hub::engine::{Keep, Publish, Published};
 use antiphon_hub::rules::{RuleBook, Rules};
-use antiphon_hub::{Deferred, Hub, Keys, Local, Node, NodeParts, WorkerId};
+use antiphon_hub::{Deferred, Hub, Keys, Local, Node, NodeParts, Seed, WorkerId};
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -153,11 +153,9 @@ impl World {
     }
 
     /// What a session takes for random: an id, and the first ping after half of the interval of 25 s.
-    pub(crate) fn seed(number: u64) -> [u8; 24] {
-        let mut seed = [0; 24];
-        seed[8..16].copy_from_slice(&number.to_be_bytes());
-        seed[16..].copy_from_slice(&12_500_000_000_u64.to_ne_bytes());
-        seed
+    pub(crate) fn seed(number: u64) -> Seed {
+        let id = u128::from(number).to_be_bytes();
+        Seed { id, secret: id, spread: 12_500_000_000 }
     }
 
     /// Lets run what nobody waits for.

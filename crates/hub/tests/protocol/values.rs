@@ -93,8 +93,9 @@ prop_compose! {
         data in data.clone(),
         subs in btree_map(".{0,5}", subscribe(data), 0..3),
         headers in btree_map(".{0,5}", ".{0,5}", 0..3),
+        (ext, session, ack) in (btree_map(".{0,5}", any::<u32>(), 0..3), ".{0,9}", any::<u64>()),
     ) -> ConnectRequest {
-        ConnectRequest { token, data, subs, name, version, headers }
+        ConnectRequest { token, data, subs, name, version, headers, ext, session, ack }
     }
 }
 
@@ -132,7 +133,7 @@ pub(crate) fn command(data: &Data) -> impl Strategy<Value = Command> + use<> {
             ..Default::default()
         }),
     ];
-    (any::<u32>(), kind).prop_map(|(id, command)| Command { id, ..command })
+    (any::<(u32, u64, u64)>(), kind).prop_map(|((id, n, ack), command)| Command { id, n, ack, ..command })
 }
 
 prop_compose! {
@@ -177,9 +178,11 @@ prop_compose! {
         data in data.clone(),
         subs in btree_map(".{0,5}", subscribed(data), 0..3),
         time in any::<i64>(),
+        ext in btree_map(".{0,5}", any::<u32>(), 0..3),
+        (resumed, n, session_ttl) in any::<(bool, u64, u32)>(),
     ) -> ConnectResult {
         let subs = subs.into_iter().map(|(channel, result)| ServerSub { channel, result: Some(result) }).collect();
-        ConnectResult { client, version, expires, ttl, data, subs, ping, pong, session, node, time }
+        ConnectResult { client, version, expires, ttl, data, subs, ping, pong, session, node, time, ext, resumed, n, session_ttl }
     }
 }
 
@@ -200,10 +203,12 @@ fn push(data: &Data) -> impl Strategy<Value = Push> + use<> {
                 Push { subscribe: Some(subscribe), ..Default::default() }
             }
         ),
-        (any::<u32>(), ".{0,9}", any::<bool>()).prop_map(|(code, reason, reconnect)| Push {
-            disconnect: Some(DisconnectPush { code, reason, reconnect }),
-            ..Default::default()
-        }),
+        (any::<[u32; 2]>(), ".{0,9}", any::<bool>()).prop_map(
+            |([code, reconnect_after_ms], reason, reconnect)| Push {
+                disconnect: Some(DisconnectPush { code, reason, reconnect, reconnect_after_ms }),
+                ..Default::default()
+            }
+        ),
         any::<(bool, u32)>().prop_map(|(expires, ttl)| Push {
             refresh: Some(RefreshPush { expires, ttl }),
             ..Default::default()

@@ -18,10 +18,12 @@ use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, request};
 
 use super::field::FieldError;
+use super::host::Authority;
 use super::opening::{Acceptance, Opening, RequestView, Version};
 use super::refusal::Refusal;
 use super::server::ServerPolicy;
-use super::{Agreed, field};
+use super::violation::{Rule, Violation};
+use super::{Agreed, OriginPolicy, field};
 
 /// Checks a request of HTTP/1.1 against the rules of §4.2.1.
 ///
@@ -40,6 +42,30 @@ pub fn check(request: &request::Parts, policy: &ServerPolicy) -> Result<Opening,
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes())));
     let view = RequestView { method: request.method.as_str(), version, target: &target, headers };
     Ok(Opening::check(view, policy)?)
+}
+
+/// Checks the `Origin` of a request that is no handshake by the policy for handshakes, and gives it. Without one it is not a
+/// browser's, or comes from a page of the same origin that only reads.
+///
+/// # Errors
+///
+/// There are several, it is none, or the policy does not let it in.
+pub fn check_origin<'r>(
+    request: &'r request::Parts,
+    policy: &OriginPolicy,
+) -> Result<Option<&'r HeaderValue>, Refusal> {
+    let mut origins = request.headers.get_all(http::header::ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Ok(None) };
+    if origins.next().is_some() {
+        return Err(Violation::new(Rule::OriginInvalid).found(origin.as_bytes()).into());
+    }
+    // What stands in the target wins over the header (RFC 9112 §3.2.2, RFC 9113 §8.3.1).
+    let target = request.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let host = target.or_else(|| request.headers.get(http::header::HOST).map(HeaderValue::as_bytes));
+    let host = host.ok_or_else(|| Violation::new(Rule::HostMissing))?;
+    let host = Authority::parse(host).ok_or_else(|| Violation::new(Rule::HostInvalid).found(host))?;
+    policy.check(origin.as_bytes(), &host)?;
+    Ok(Some(origin))
 }
 
 impl Opening {

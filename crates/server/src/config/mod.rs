@@ -22,7 +22,10 @@ use serde::{Deserialize, Serialize};
 use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
-use server::{Echo, Events, Health, Http, HttpApi, Log, OpenTelemetry, Prometheus, Shutdown, WebSocket};
+use server::{
+    Echo, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus, Shutdown, Sse,
+    WebSocket,
+};
 
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
@@ -34,6 +37,9 @@ pub(crate) use schema::json_schema;
 pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) websocket: WebSocket,
+    pub(crate) http_stream: HttpStream,
+    pub(crate) sse: Sse,
+    pub(crate) poll: Poll,
     pub(crate) echo: Echo,
     pub(crate) client: Client,
     pub(crate) channel: Channel,
@@ -83,6 +89,11 @@ impl Config {
         config.http_api.insecure = true;
         config.prometheus.enabled = true;
         config
+    }
+
+    /// Whether clients may listen on something that they cannot send on.
+    pub(crate) fn emulates(&self) -> bool {
+        self.http_stream.enabled || self.sse.enabled || self.poll.enabled
     }
 
     /// The backend of that name; `own` where the name is empty or `default`.

@@ -48,6 +48,48 @@ impl Default for WebSocket {
     }
 }
 
+/// HTTP streaming for clients without WebSocket, at `/connection/http_stream`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HttpStream {
+    /// Serve it.
+    pub(crate) enabled: bool,
+}
+
+impl Default for HttpStream {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// Server-Sent Events for clients without WebSocket, at `/connection/sse`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Sse {
+    /// Serve it.
+    pub(crate) enabled: bool,
+}
+
+impl Default for Sse {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// Long polling for clients without WebSocket, at `/connection/poll`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Poll {
+    /// Serve it.
+    pub(crate) enabled: bool,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
 /// The echo endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

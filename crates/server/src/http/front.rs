@@ -1,15 +1,16 @@
 //! One connection, from its first byte to its end or to its upgrade.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use crate::stream::Stream;
 use antiphon_proto::handshake::Refusal;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,18 +18,34 @@ use tokio::task::spawn_local;
 
 use super::head::{self, NoHead};
 use super::rewind::Rewind;
-use super::router;
 use super::upgrade::{Kind, Upgrade};
+use super::{Taken, Then, router};
 use crate::metrics::Endpoint;
+use crate::resident::{self, AnswerTo, Carrier, Connection, EventStream};
 use crate::serve::Worker;
-use crate::socket::{Client, Echo, Opened, Raw};
+use crate::socket::{self, Echo, Opened, Raw};
 
-/// Serves a connection: requests, one after the other, until one of them becomes a WebSocket.
-pub(crate) async fn serve(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr) {
+/// Serves a connection: requests, one after the other, until one of them becomes a WebSocket, or a response that others write.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream, peer: IpAddr) {
+    converse(worker, stream, peer, BytesMut::new()).await;
+}
+
+/// Serves a connection on, after a response that was written elsewhere.
+pub(crate) fn go_on(worker: &Rc<Worker>, connection: Connection) {
+    let Connection { stream, peer, read, reply } = connection;
+    if reply.keeps_alive {
+        drop(spawn_local(converse(Rc::clone(worker), stream, peer, read)));
+    } else {
+        drop(spawn_local(head::close(stream)));
+    }
+}
+
+/// `read` is what was read from the stream already.
+async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: BytesMut) {
     let seat = worker.roster.seat();
     let limits = worker.settings().handshake.limits;
     let first = tokio::select! {
-        first = head::read(&mut stream, limits) => first,
+        first = head::read(&mut stream, read, limits) => first,
         () = poll_fn(|cx| seat.poll_draining(cx)) => return,
     };
     let first = match first {
@@ -37,16 +54,22 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr) 
         Err(NoHead::Refused(refusal)) => return refuse(&worker, stream, peer, &refusal).await,
     };
 
-    let upgrade = Rc::new(RefCell::new(None));
-    let (state, slot) = (Rc::clone(&worker), Rc::clone(&upgrade));
+    let then = Rc::new(RefCell::new(None));
+    let (state, slot) = (Rc::clone(&worker), Rc::clone(&then));
     let service = service_fn(move |request| {
         let (state, slot) = (Rc::clone(&state), Rc::clone(&slot));
         Box::pin(async move {
-            let (response, upgrade) = router::answer(&state, peer, request).await;
-            *slot.borrow_mut() = upgrade;
+            let (response, then) = router::answer(&state, peer, request).await;
+            let is_taken = matches!(then, Some(Then::Take(_)));
+            *slot.borrow_mut() = then;
+            if is_taken {
+                // The connection is taken apart before this would be answered.
+                std::future::pending::<()>().await;
+            }
             Ok::<_, Infallible>(response)
         })
     });
+    let unflushed = Rc::new(Cell::new(false));
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head::TIMEOUT)
@@ -54,7 +77,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr) 
         .max_headers(limits.headers)
         // Who has ended its side after the request still gets the answer.
         .half_close(true)
-        .serve_connection(TokioIo::new(Rewind::new(first, stream)), service);
+        .serve_connection(TokioIo::new(Rewind::new(first, stream, Rc::clone(&unflushed))), service);
 
     let mut told = false;
     let outcome = poll_fn(|cx| {
@@ -62,13 +85,17 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr) 
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
-        connection.poll_without_shutdown(cx)
+        let outcome = connection.poll_without_shutdown(cx);
+        // What was answered before has to be written before others write.
+        let is_taken = matches!(&*then.borrow(), Some(Then::Take(_))) && !unflushed.get();
+        if outcome.is_pending() && is_taken { Poll::Ready(Ok(())) } else { outcome }
     })
     .await;
     let parts = connection.into_parts();
     let (stream, read) = parts.io.into_inner().into_parts(parts.read_buf);
-    match (outcome, upgrade.take()) {
-        (Ok(()), Some(upgrade)) => start(worker, stream, read, upgrade),
+    match (outcome, then.take()) {
+        (Ok(()), Some(Then::Upgrade(upgrade))) => start(worker, stream, read, upgrade),
+        (Ok(()), Some(Then::Take(taken))) => take(&worker, stream, peer, read.into(), taken),
         (Ok(()), None) => head::close(stream).await,
         (Err(error), _) if error.is_timeout() && !read.is_empty() => {
             refuse(&worker, stream, peer, &Refusal::timeout()).await;
@@ -78,6 +105,22 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr) 
             tracing::debug!(remote = %peer, %error, "an HTTP connection ended");
             head::close(stream).await;
         }
+    }
+}
+
+/// Lets a session write the response, in a task of its own.
+fn take(worker: &Rc<Worker>, stream: Stream, peer: IpAddr, read: BytesMut, taken: Taken) {
+    let connection = |stream, reply| AnswerTo::Connection(Box::new(Connection { stream, peer, read, reply }));
+    match taken {
+        Taken::Stream { dialect, said, origin, pass, reply } => {
+            let limit = worker.settings().config.client.options.queue_max_size;
+            let stream = EventStream::new(stream, dialect, &reply, limit);
+            resident::start(worker, Carrier::Stream(Box::new(stream)), origin, pass, said);
+        }
+        Taken::FirstPoll { request, origin, pass, reply } => {
+            resident::start_poll(worker, connection(stream, reply), origin, pass, request);
+        }
+        Taken::Poll { request, reply } => resident::go_on(worker, connection(stream, reply), request),
     }
 }
 
@@ -94,9 +137,6 @@ fn start(worker: Rc<Worker>, stream: Stream, read: Bytes, upgrade: Upgrade) {
     match kind {
         Kind::Echo(agreed) => drop(spawn_local(Echo::new(opened(agreed)))),
         Kind::Raw(agreed, channel) => drop(spawn_local(Raw::new(opened(agreed), channel))),
-        Kind::Client(agreed, origin) => match Client::new(opened(agreed), origin) {
-            Ok(client) => drop(spawn_local(client)),
-            Err(error) => tracing::error!(%error, "no randomness for the id of a client"),
-        },
+        Kind::Client(agreed, origin) => socket::start_client(opened(agreed), origin),
     }
 }

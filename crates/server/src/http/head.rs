@@ -20,16 +20,24 @@ pub(super) enum NoHead {
     Refused(Refusal),
 }
 
-/// Reads until a head is whole. What follows it may be among the bytes.
-pub(super) async fn read(stream: &mut Stream, limits: HeadLimits) -> Result<Bytes, NoHead> {
+/// Reads until a head is whole, of which `buffer` has been read already. What follows it may be among the bytes.
+pub(super) async fn read(
+    stream: &mut Stream,
+    mut buffer: BytesMut,
+    limits: HeadLimits,
+) -> Result<Bytes, NoHead> {
     let mut scanner = HeadScanner::request(limits);
-    let mut buffer = BytesMut::with_capacity(1024);
     let reading = async {
+        let mut is_new = !buffer.is_empty();
         loop {
-            match stream.read_buf(&mut buffer).await {
-                Ok(0) | Err(_) => return Err(NoHead::Gone),
-                Ok(_) => {}
+            if !is_new {
+                buffer.reserve(1024);
+                match stream.read_buf(&mut buffer).await {
+                    Ok(0) | Err(_) => return Err(NoHead::Gone),
+                    Ok(_) => {}
+                }
             }
+            is_new = false;
             match scanner.scan(&buffer) {
                 Scan::Incomplete => {}
                 Scan::Complete { .. } => return Ok(()),
@@ -100,7 +108,8 @@ mod tests {
     async fn half_a_head_hears_408_and_nothing_hears_nothing() {
         let (mut client, mut server) = pair().await;
         client.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
-        let Err(NoHead::Refused(refusal)) = read(&mut server, HeadLimits::default()).await else {
+        let Err(NoHead::Refused(refusal)) = read(&mut server, BytesMut::new(), HeadLimits::default()).await
+        else {
             panic!("it was read");
         };
         assert_eq!(refusal.status(), 408);
@@ -112,10 +121,10 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with(refusal.body()), "{answer}");
 
         let (_client, mut server) = pair().await;
-        assert!(matches!(read(&mut server, HeadLimits::default()).await, Err(NoHead::Gone)));
+        assert!(matches!(read(&mut server, BytesMut::new(), HeadLimits::default()).await, Err(NoHead::Gone)));
         let (client, mut server) = pair().await;
         drop(client);
-        assert!(matches!(read(&mut server, HeadLimits::default()).await, Err(NoHead::Gone)));
+        assert!(matches!(read(&mut server, BytesMut::new(), HeadLimits::default()).await, Err(NoHead::Gone)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,8 @@
 //! After a 101 hyper gives the stream back, and its buffers go.
 
 mod asset;
+mod cors;
+mod downlink;
 mod front;
 mod guard;
 mod head;
@@ -17,5 +19,29 @@ mod rewind;
 mod router;
 mod upgrade;
 
-pub(crate) use front::serve;
+use antiphon_hub::Origin;
+use antiphon_hub::protocol::PollRequest;
+use bytes::Bytes;
+
+use crate::resident::{Dialect, Reply};
+use crate::serve::Pass;
+
+pub(crate) use front::{go_on, serve};
 pub(crate) use name::decode as percent_decode;
+
+/// What follows a response, or stands for it.
+#[derive(Debug)]
+enum Then {
+    /// The stream of the connection, after a 101.
+    Upgrade(upgrade::Upgrade),
+    /// Somebody else writes the response.
+    Take(Taken),
+}
+
+/// A request that is answered when there is something to say.
+#[derive(Debug)]
+enum Taken {
+    Stream { dialect: Dialect, said: Bytes, origin: Origin, pass: Pass, reply: Reply },
+    FirstPoll { request: PollRequest, origin: Origin, pass: Pass, reply: Reply },
+    Poll { request: PollRequest, reply: Reply },
+}

@@ -20,6 +20,14 @@ pub(super) fn parse(segment: &str, limit: usize) -> Result<String, String> {
     Ok(name)
 }
 
+/// The first value of a parameter in a query (URL Standard, §5.1: `+` is a space).
+pub(super) fn query(query: Option<&str>, name: &str) -> Option<String> {
+    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+    let value =
+        pairs.filter(|(key, _)| decode(key).as_deref() == Some(name)).map(|(_, value)| value).next()?;
+    decode(&value.replace('+', " "))
+}
+
 /// Percent-decoded UTF-8 (RFC 3986 §2.1).
 pub(crate) fn decode(segment: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(segment.len());

@@ -1,7 +1,9 @@
 //! A stream of which some bytes were read already.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::stream::Stream;
@@ -13,11 +15,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct Rewind {
     read: Bytes,
     stream: Stream,
+    /// Something was written, or was to be, since the last flush.
+    unflushed: Rc<Cell<bool>>,
 }
 
 impl Rewind {
-    pub(super) fn new(read: Bytes, stream: Stream) -> Self {
-        Self { read, stream }
+    pub(super) fn new(read: Bytes, stream: Stream, unflushed: Rc<Cell<bool>>) -> Self {
+        Self { read, stream, unflushed }
     }
 
     /// The bare stream, and all that was read from it: `after`, which was read through this, and what was not.
@@ -53,6 +57,7 @@ impl AsyncRead for Rewind {
 
 impl AsyncWrite for Rewind {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.unflushed.set(true);
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
@@ -61,6 +66,7 @@ impl AsyncWrite for Rewind {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.unflushed.set(true);
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
@@ -69,7 +75,9 @@ impl AsyncWrite for Rewind {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.unflushed.set(self.unflushed.get() && flushed.is_pending());
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -14,14 +14,15 @@ use hyper::header::{
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 
+use super::downlink::{self, Downlink};
 use super::upgrade::{self, Upgrade};
-use super::{asset, guard};
+use super::{Then, asset, guard};
 use crate::metrics::{ApiOutcome, Endpoint};
 use crate::serve::{Full as GateFull, Settings, Transport, Worker};
 use crate::{api, assets, metrics};
 
-/// A response and, where it is a 101, what follows it.
-pub(super) type Answer = (Response<Full<Bytes>>, Option<Upgrade>);
+/// A response, and what follows it or stands for it.
+pub(super) type Answer = (Response<Full<Bytes>>, Option<Then>);
 
 /// The longest body of a request, in bytes.
 const BODY: usize = 16 * 1024 * 1024;
@@ -48,6 +49,9 @@ async fn answer_at(
     if let Err((status, sentence)) = guard::check(parts, settings.loopback_only) {
         return closing(refusal(peer, &Refusal::application(status, &sentence)), has_body);
     }
+    if let Route::Downlink(downlink) = route {
+        return downlink::answer(worker, settings, peer, parts, body, downlink).await;
+    }
     if let Route::Api(method) = route {
         let response = api_answer(worker, settings, parts, method, body).await;
         worker.shared().counts.api(method, outcome(&response));
@@ -66,7 +70,7 @@ async fn answer_at(
         Route::Ready => (plain(StatusCode::OK, "ready\n"), None),
         Route::Metrics => (metrics::answer(worker.shared()), None),
         Route::OpenApi => (api::open_api(), None),
-        Route::Api(_) | Route::None => {
+        Route::Api(_) | Route::Downlink(_) | Route::None => {
             (plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n"), None)
         }
     };
@@ -103,20 +107,21 @@ fn upgrade(
     match pass {
         Ok(pass) => {
             let (response, kind) = upgrade;
-            (response.map(|()| Full::default()), Some(Upgrade { kind, pass }))
+            (response.map(|()| Full::default()), Some(Then::Upgrade(Upgrade { kind, pass })))
         }
-        Err(full) => {
-            let (status, sentence) = match full {
-                GateFull::InAll => (503, "This server has as many connections as it takes; try again later."),
-                GateFull::FromAddress => {
-                    (429, "Your address opens connections too fast; try again in a second.")
-                }
-            };
-            let mut answer = refusal(peer, &Refusal::application(status, sentence));
-            answer.0.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            answer
-        }
+        Err(gate) => full(peer, gate),
     }
+}
+
+/// What hears who is not let in.
+pub(super) fn full(peer: IpAddr, gate: GateFull) -> Answer {
+    let (status, sentence) = match gate {
+        GateFull::InAll => (503, "This server has as many connections as it takes; try again later."),
+        GateFull::FromAddress => (429, "Your address opens connections too fast; try again in a second."),
+    };
+    let mut answer = refusal(peer, &Refusal::application(status, sentence));
+    answer.0.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
 }
 
 async fn api_answer(
@@ -163,6 +168,7 @@ fn outcome(response: &Response<Full<Bytes>>) -> ApiOutcome {
 #[derive(Clone, Copy)]
 enum Route<'p> {
     Socket(Socket<'p>),
+    Downlink(Downlink),
     Asset(assets::Asset),
     Health,
     Ready,
@@ -180,6 +186,10 @@ impl Route<'_> {
             Self::Socket(Socket::Client) => Endpoint::WebSocket,
             Self::Socket(Socket::Raw(_)) => Endpoint::Raw,
             Self::Socket(Socket::Echo) => Endpoint::Echo,
+            Self::Downlink(Downlink::HttpStream) => Endpoint::HttpStream,
+            Self::Downlink(Downlink::Sse) => Endpoint::Sse,
+            Self::Downlink(Downlink::Poll) => Endpoint::Poll,
+            Self::Downlink(Downlink::Emulation) => Endpoint::Emulation,
             Self::Asset(_) => Endpoint::Asset,
             Self::Health | Self::Ready => Endpoint::Health,
             Self::Metrics => Endpoint::Metrics,
@@ -213,6 +223,12 @@ fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
     match path {
         "/echo" if config.echo.enabled => return Route::Socket(Socket::Echo),
         "/connection/websocket" => return Route::Socket(Socket::Client),
+        "/connection/http_stream" if config.http_stream.enabled => {
+            return Route::Downlink(Downlink::HttpStream);
+        }
+        "/connection/sse" if config.sse.enabled => return Route::Downlink(Downlink::Sse),
+        "/connection/poll" if config.poll.enabled => return Route::Downlink(Downlink::Poll),
+        "/emulation" if config.emulates() => return Route::Downlink(Downlink::Emulation),
         "/health" if config.health.enabled => return Route::Health,
         "/ready" if config.health.enabled => return Route::Ready,
         "/metrics" if config.prometheus.enabled => return Route::Metrics,
@@ -232,7 +248,7 @@ fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
 }
 
 /// A short text.
-fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+pub(super) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -242,14 +258,14 @@ fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     response
 }
 
-fn not_allowed(method: &Method, allowed: &'static str) -> Response<Full<Bytes>> {
+pub(super) fn not_allowed(method: &Method, allowed: &'static str) -> Response<Full<Bytes>> {
     let sentence = format!("{method} is not allowed here; use {}.\n", allowed.replace(", ", " or "));
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, &sentence);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
-fn refusal(peer: IpAddr, refusal: &Refusal) -> Answer {
+pub(super) fn refusal(peer: IpAddr, refusal: &Refusal) -> Answer {
     tracing::info!(remote = %peer, %refusal, "a request was refused");
     (refusal.to_http().map(|body| Full::new(Bytes::from(body))), None)
 }

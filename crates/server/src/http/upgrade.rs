@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use antiphon_hub::Origin;
 use antiphon_hub::protocol::Encoding;
 use antiphon_hub::rules::SubscribeRule;
+use antiphon_hub::{Origin, Transport};
 use antiphon_proto::handshake::{Acceptance, Agreed, Refusal, http};
 use hyper::Response;
 use hyper::http::request;
@@ -72,7 +72,7 @@ pub(super) fn accept(
             let is_protobuf = agreed.subprotocol.as_deref() == Some(Encoding::Protobuf.subprotocol());
             let origin = Origin {
                 encoding: if is_protobuf { Encoding::Protobuf } else { Encoding::Json },
-                transport: "websocket",
+                transport: Transport::WebSocket,
                 remote: Some(peer),
                 headers: forwarded(request, settings),
             };
@@ -83,7 +83,7 @@ pub(super) fn accept(
 }
 
 /// The headers that hooks are given.
-fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, Box<str>)]> {
+pub(super) fn forwarded(request: &request::Parts, settings: &Settings) -> Arc<[(Box<str>, Box<str>)]> {
     if settings.forwarded_headers.is_empty() {
         // Shares one empty list.
         return Arc::default();

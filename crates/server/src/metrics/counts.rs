@@ -10,6 +10,10 @@ use super::page::Page;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     WebSocket,
+    HttpStream,
+    Sse,
+    Poll,
+    Emulation,
     Raw,
     Echo,
     Api,
@@ -23,12 +27,25 @@ pub(crate) enum Endpoint {
 }
 
 /// In the order of [`Endpoint`].
-const ENDPOINTS: [&str; 9] =
-    ["websocket", "raw", "echo", "api", "metrics", "health", "asset", "none", "unread"];
+const ENDPOINTS: [&str; 13] = [
+    "websocket",
+    "http_stream",
+    "sse",
+    "poll",
+    "emulation",
+    "raw",
+    "echo",
+    "api",
+    "metrics",
+    "health",
+    "asset",
+    "none",
+    "unread",
+];
 
 /// The statuses that the server gives.
-const STATUSES: [u32; 18] =
-    [101, 200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 415, 421, 426, 429, 431, 500, 503];
+const STATUSES: [u32; 20] =
+    [101, 200, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 421, 426, 429, 431, 500, 503];
 
 /// How a request to the server API ends. `/api` leaves it in the response's extensions; else the status says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,17 +17,24 @@ const ADDRESSES: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     WebSocket,
+    HttpStream,
+    Sse,
+    Poll,
     Raw,
     Echo,
 }
 
 impl Transport {
-    pub(crate) const ALL: [Self; 3] = [Self::WebSocket, Self::Raw, Self::Echo];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::WebSocket, Self::HttpStream, Self::Sse, Self::Poll, Self::Raw, Self::Echo];
 
     /// As metrics have it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
+            Self::HttpStream => "http_stream",
+            Self::Sse => "sse",
+            Self::Poll => "poll",
             Self::Raw => "raw",
             Self::Echo => "echo",
         }

@@ -23,6 +23,7 @@ use crate::backend::Client;
 use crate::cli::ServeArgs;
 use crate::config::Layers;
 use crate::metrics::Counts;
+use crate::resident::Outboxes;
 use crate::{log, trace};
 
 pub(crate) use assembly::Application;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     pub(crate) counts: Counts,
     pub(crate) application: Application,
+    pub(crate) outboxes: Outboxes,
 }
 
 /// How often what has expired is forgotten.
@@ -94,6 +96,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         sockets.iter_mut().zip(listeners).for_each(|(sockets, listener)| sockets.push(listener));
     }
     let settings = Settings::new(config, development)?;
+    let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared {
         settings: ArcSwap::from_pointee(settings),
         node,
@@ -101,16 +104,17 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         gate: Arc::default(),
         counts: Counts::default(),
         application,
+        outboxes: outboxes.into(),
     });
 
     let (drain, draining) = watch::channel(false);
     let (ended, endings) = mpsc::unbounded_channel();
-    for (id, listeners) in (0..workers).zip(sockets) {
+    for ((id, listeners), inbox) in (0..workers).zip(sockets).zip(inboxes) {
         let (shared, draining, ended) = (Arc::clone(&shared), draining.clone(), ended.clone());
         thread::Builder::new()
             .name(format!("worker-{id}"))
             .spawn(move || {
-                let outcome = worker::run(id, shared, listeners, draining);
+                let outcome = worker::run(id, shared, listeners, inbox, draining);
                 // Nobody listens any more once the main thread has given up waiting.
                 let _ = ended.send(outcome);
             })

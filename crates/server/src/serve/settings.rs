@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     /// of its own that resolves to 127.0.0.1 (DNS rebinding).
     pub(crate) loopback_only: bool,
     pub(crate) handshake: ServerPolicy,
+    /// Pages of every origin may connect.
+    pub(crate) is_any_origin: bool,
     pub(crate) deflate: Option<DeflateConfig>,
     pub(crate) echo: Arc<SocketConfig>,
     pub(crate) raw: Arc<SocketConfig>,
@@ -40,7 +42,8 @@ impl Settings {
     /// When an allowed origin is none.
     pub(crate) fn new(config: Config, development: bool) -> Result<Self, String> {
         let allowed = &config.client.allowed_origins;
-        let origin = if allowed.iter().any(|origin| origin == "*") {
+        let is_any_origin = allowed.iter().any(|origin| origin == "*");
+        let origin = if is_any_origin {
             OriginPolicy::any()
         } else {
             let listed = OriginPolicy::listed(allowed.iter().map(String::as_str));
@@ -67,6 +70,7 @@ impl Settings {
         Ok(Self {
             development,
             loopback_only: development && config.http.listen.iter().all(|address| address.ip().is_loopback()),
+            is_any_origin,
             handshake: ServerPolicy { limits: HeadLimits::default(), origin },
             deflate: config.websocket.compression.then(DeflateConfig::default),
             echo: Arc::new(echo),

@@ -15,6 +15,7 @@ use antiphon_hub::{Local, Node, WorkerId};
 
 use super::{Roster, Settings, Shared};
 use crate::http;
+use crate::resident::{self, Inbox, Lines};
 
 /// What the connections of one worker share. None of it is locked, for none of it leaves the worker's thread.
 pub(crate) struct Worker {
@@ -22,6 +23,8 @@ pub(crate) struct Worker {
     pub(crate) node: Arc<Node>,
     pub(crate) local: Rc<Local>,
     pub(crate) roster: Rc<Roster>,
+    /// The sessions that can be asked for.
+    pub(crate) lines: Lines,
     id: WorkerId,
 }
 
@@ -29,6 +32,11 @@ impl Worker {
     /// The settings as they are now.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         self.shared.settings.load_full()
+    }
+
+    /// Which of the workers it is.
+    pub(crate) fn id(&self) -> WorkerId {
+        self.id
     }
 
     /// What all workers share.
@@ -49,6 +57,7 @@ pub(super) fn run(
     id: WorkerId,
     shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
+    inbox: Inbox,
     mut drain: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
@@ -62,6 +71,7 @@ pub(super) fn run(
             node,
             shared,
             roster: Rc::new(Roster::new(Instant::now())),
+            lines: Lines::default(),
             id,
         });
         let mut accepting = Vec::new();
@@ -70,6 +80,7 @@ pub(super) fn run(
             accepting.push(spawn_local(accept(Rc::clone(&worker), listener)));
         }
         spawn_local(deliver(Rc::clone(&worker)));
+        spawn_local(resident::serve(Rc::clone(&worker), inbox));
         let roster = Rc::clone(&worker.roster);
         spawn_local(async move { roster.turn().await });
 

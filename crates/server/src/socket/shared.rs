@@ -50,11 +50,6 @@ impl Shared {
         self.overrun.get()
     }
 
-    /// The task has something to do.
-    pub(super) fn wake(&self) {
-        self.seat.wake();
-    }
-
     /// Something was lost: the task has to end the connection.
     pub(super) fn overrun(&self) {
         self.note_overrun();

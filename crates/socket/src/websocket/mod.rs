@@ -130,6 +130,23 @@ impl<S> WebSocket<S> {
         &self.stream
     }
 
+    /// The same socket on another form of its stream: one that can be sent to another thread, say.
+    ///
+    /// # Errors
+    /// What `change` fails with; then the socket is gone.
+    pub fn try_map_stream<T, E>(self, change: impl FnOnce(S) -> Result<T, E>) -> Result<WebSocket<T>, E> {
+        Ok(WebSocket {
+            stream: change(self.stream)?,
+            connection: self.connection,
+            stash: self.stash,
+            // It belongs to a runtime, and is made again when there is something to wait for.
+            timer: None,
+            state: self.state,
+            incoming: self.incoming,
+            failure: self.failure,
+        })
+    }
+
     /// How the connection ended, once it has.
     pub fn end(&self) -> Option<End> {
         self.connection.end()

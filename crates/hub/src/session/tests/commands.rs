@@ -301,7 +301,7 @@ fn json_and_protobuf_understand_each_other() {
         let heard = protobuf.take();
         let pushed = heard.iter().flat_map(|heard| match heard {
             super::Heard::Message(message) => replies(message, Encoding::Protobuf),
-            super::Heard::End(_) => Vec::new(),
+            _ => Vec::new(),
         });
         let pushed: Vec<_> = pushed.filter_map(|reply| reply.push?.publication).collect();
         assert_eq!(pushed[0].data, in_protobuf);

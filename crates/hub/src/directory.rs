@@ -1,0 +1,104 @@
+//! Where the sessions are that somebody may ask for.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::channels::WorkerId;
+use crate::protocol::Encoding;
+
+/// Locks for the sessions: more than there are workers to contend for them.
+const SHARDS: usize = 64;
+
+/// The sessions of this node by their secrets, each with the worker that has it.
+///
+/// How long a search takes tells nothing of the secrets: the tables are hashed with random keys, so nobody can choose which of them his
+/// guess is compared with.
+#[derive(Debug)]
+pub struct Directory {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+}
+
+type Shard = HashMap<Arc<str>, Entry>;
+
+#[derive(Debug)]
+struct Entry {
+    worker: WorkerId,
+    user: Arc<str>,
+    encoding: Encoding,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    }
+}
+
+impl Directory {
+    /// The worker that has a session.
+    pub fn worker(&self, secret: &str) -> Option<WorkerId> {
+        self.shard(secret).get(secret).map(|entry| entry.worker)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The worker that has a session, and its secret, where it is this user's and in this encoding.
+    pub(crate) fn find(&self, secret: &str, user: &str, encoding: Encoding) -> Option<(Arc<str>, WorkerId)> {
+        let shard = self.shard(secret);
+        let (secret, entry) = shard.get_key_value(secret)?;
+        let is_meant = *entry.user == *user && entry.encoding == encoding;
+        is_meant.then(|| (Arc::clone(secret), entry.worker))
+    }
+
+    pub(crate) fn add(&self, secret: &Arc<str>, worker: WorkerId, user: &Arc<str>, encoding: Encoding) {
+        let entry = Entry { worker, user: Arc::clone(user), encoding };
+        self.shard(secret).insert(Arc::clone(secret), entry);
+    }
+
+    pub(crate) fn remove(&self, secret: &str) {
+        self.shard(secret).remove(secret);
+    }
+
+    fn shard(&self, secret: &str) -> MutexGuard<'_, Shard> {
+        let place = usize::try_from(self.hasher.hash_one(secret) % SHARDS as u64).unwrap_or_default();
+        lock(&self.shards[place])
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that is done under the locks leaves them half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_found_by_its_user_in_its_encoding() {
+        let directory = Directory::default();
+        let (secret, ann): (Arc<str>, Arc<str>) = ("s".into(), "ann".into());
+        directory.add(&secret, 3, &ann, Encoding::Json);
+        let found =
+            |secret: &str, user: &str, encoding| directory.find(secret, user, encoding).map(|found| found.1);
+        assert_eq!(found("s", "ann", Encoding::Json), Some(3));
+        assert_eq!(found("s", "bob", Encoding::Json), None);
+        assert_eq!(found("s", "", Encoding::Json), None);
+        assert_eq!(found("s", "ann", Encoding::Protobuf), None);
+        assert_eq!(found("t", "ann", Encoding::Json), None);
+        assert_eq!((directory.worker("s"), directory.worker("")), (Some(3), None));
+        directory.remove("t");
+        assert_eq!(directory.len(), 1);
+        directory.remove("s");
+        assert!(directory.is_empty() && directory.worker("s").is_none());
+    }
+}

@@ -1,0 +1,249 @@
+//! The endpoints of clients that do not speak WebSocket: streams, polls, and commands beside them.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use antiphon_hub::protocol::{EmulationRequest, Encoding, PollRequest};
+use antiphon_hub::{Origin, Unheard, Uplink};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Body;
+use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::http::request;
+use hyper::{Method, Response, StatusCode, Version};
+
+use super::name::query;
+use super::router::{Answer, full, not_allowed, plain, refusal};
+use super::upgrade::forwarded;
+use super::{Taken, Then, cors};
+use crate::resident::{self, Dialect, Reply};
+use crate::serve::{Pass, Settings, Transport, Worker};
+
+/// One of the endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Downlink {
+    HttpStream,
+    Sse,
+    Poll,
+    Emulation,
+}
+
+impl Downlink {
+    fn methods(self) -> &'static str {
+        match self {
+            Self::Sse => "GET, POST, OPTIONS",
+            Self::HttpStream | Self::Poll | Self::Emulation => "POST, OPTIONS",
+        }
+    }
+
+    fn takes(self, method: &Method) -> bool {
+        method == Method::POST || (self == Self::Sse && method == Method::GET)
+    }
+}
+
+/// Answers a request to one of the endpoints. `Err` is an answer as well, that of a request which is not taken.
+pub(super) async fn answer<B>(
+    worker: &Rc<Worker>,
+    settings: &Settings,
+    peer: IpAddr,
+    parts: &request::Parts,
+    body: B,
+    downlink: Downlink,
+) -> Answer
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    let has_body = !body.is_end_stream();
+    let headers = match cors::check(parts, settings) {
+        Ok(headers) => headers,
+        Err(refused) => return closing(refusal(peer, &refused), has_body),
+    };
+    if parts.method == Method::OPTIONS {
+        return closing((cors::preflight(headers, downlink.methods()), None), has_body);
+    }
+    let asked = Asked { worker, settings, peer, parts, headers: &headers };
+    let mut answer = if downlink.takes(&parts.method) {
+        match asked.read(body).await {
+            Ok(body) => asked.answer(downlink, body).await,
+            Err(answer) => answer,
+        }
+    } else {
+        closing((not_allowed(&parts.method, downlink.methods()), None), has_body)
+    };
+    answer.0.headers_mut().extend(headers.clone());
+    answer
+}
+
+/// What comes of a body that is not read: no other request can follow it.
+fn closing(mut answer: Answer, has_body: bool) -> Answer {
+    if has_body {
+        answer.0.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
+/// A request that may be made, from where it comes.
+struct Asked<'r> {
+    worker: &'r Rc<Worker>,
+    settings: &'r Settings,
+    peer: IpAddr,
+    parts: &'r request::Parts,
+    headers: &'r HeaderMap,
+}
+
+impl Asked<'_> {
+    /// Reads the body, within the limit of a message.
+    async fn read<B>(&self, body: B) -> Result<Bytes, Answer>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
+        let limit = self.settings.config.websocket.message_size_limit;
+        let declared =
+            self.parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let is_too_long = declared.is_some_and(|declared: u64| declared > limit as u64);
+        let read = match is_too_long {
+            true => None,
+            false => Limited::new(std::pin::pin!(body), limit).collect().await.ok(),
+        };
+        read.map(|read| read.to_bytes()).ok_or_else(|| {
+            let sentence = format!("The body could not be read, or has more than {limit} bytes.\n");
+            closing((plain(StatusCode::PAYLOAD_TOO_LARGE, &sentence), None), true)
+        })
+    }
+
+    async fn answer(&self, downlink: Downlink, body: Bytes) -> Answer {
+        match downlink {
+            Downlink::HttpStream => {
+                let (encoding, dialect) = match self.encoding() {
+                    Encoding::Json => (Encoding::Json, Dialect::Lines),
+                    Encoding::Protobuf => (Encoding::Protobuf, Dialect::Bare),
+                };
+                self.stream(antiphon_hub::Transport::HttpStream, encoding, dialect, body)
+            }
+            Downlink::Sse => {
+                let said = match self.parts.method {
+                    Method::GET => query(self.parts.uri.query(), "cf_connect").map(Bytes::from),
+                    _ => Some(body),
+                };
+                let Some(said) = said.filter(|said| !said.is_empty()) else {
+                    let sentence = "There is no connect command: it stands in the parameter cf_connect, or in the body.\n";
+                    return (plain(StatusCode::BAD_REQUEST, sentence), None);
+                };
+                self.stream(antiphon_hub::Transport::Sse, Encoding::Json, Dialect::Events, said)
+            }
+            Downlink::Poll => self.poll(&body),
+            Downlink::Emulation => self.emulation(&body).await,
+        }
+    }
+
+    fn encoding(&self) -> Encoding {
+        let content_type = self.parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        match content_type {
+            Some(b"application/octet-stream") => Encoding::Protobuf,
+            _ => Encoding::Json,
+        }
+    }
+
+    fn stream(
+        &self,
+        transport: antiphon_hub::Transport,
+        encoding: Encoding,
+        dialect: Dialect,
+        said: Bytes,
+    ) -> Answer {
+        let counted = match transport {
+            antiphon_hub::Transport::Sse => Transport::Sse,
+            _ => Transport::HttpStream,
+        };
+        match self.enter(counted) {
+            Ok(pass) => {
+                let origin = self.origin(transport, encoding);
+                self.taken(Taken::Stream { dialect, said, origin, pass, reply: self.reply() })
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    fn poll(&self, body: &[u8]) -> Answer {
+        let Ok(request) = PollRequest::decode_body(body) else {
+            return unread("{\"session\":\"...\",\"ack\":0,\"commands\":[...]}");
+        };
+        if !request.session.is_empty() {
+            if self.worker.node.directory().worker(&request.session).is_none() {
+                return unheard(Unheard::Gone);
+            }
+            return self.taken(Taken::Poll { request, reply: self.reply() });
+        }
+        if request.commands.is_empty() {
+            return unread("{\"commands\":[{\"id\":1,\"connect\":{...}}]} without a session");
+        }
+        match self.enter(Transport::Poll) {
+            Ok(pass) => {
+                let origin = self.origin(antiphon_hub::Transport::Poll, Encoding::Json);
+                self.taken(Taken::FirstPoll { request, origin, pass, reply: self.reply() })
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    async fn emulation(&self, body: &[u8]) -> Answer {
+        let Ok(request) = EmulationRequest::decode_body(self.encoding(), body) else {
+            return unread("{\"session\":\"...\",\"data\":\"...\"}");
+        };
+        let EmulationRequest { node, session, data, close } = request;
+        let uplink = Uplink { session, commands: data, closes: close };
+        match resident::uplink(self.worker, &node, uplink).await {
+            Ok(()) => {
+                let mut response = Response::new(Full::default());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                (response, None)
+            }
+            Err(not_heard) => unheard(not_heard),
+        }
+    }
+
+    fn enter(&self, transport: Transport) -> Result<Pass, Answer> {
+        let client = &self.settings.config.client;
+        let (limit, rate) = (client.connection_limit, client.connection_rate_limit);
+        let gate = &self.worker.shared().gate;
+        gate.enter(self.peer, transport, Instant::now(), limit, rate).map_err(|gate| full(self.peer, gate))
+    }
+
+    fn origin(&self, transport: antiphon_hub::Transport, encoding: Encoding) -> Origin {
+        let headers = forwarded(self.parts, self.settings);
+        Origin { encoding, transport, remote: Some(self.peer), headers }
+    }
+
+    /// What matters of the request for its response.
+    fn reply(&self) -> Reply {
+        let is_chunkable = self.parts.version == Version::HTTP_11;
+        let says = |token: &str| {
+            let values =
+                self.parts.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+            values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+        };
+        Reply { is_chunkable, keeps_alive: is_chunkable && !says("close"), headers: self.headers.clone() }
+    }
+
+    /// The response is not hyper's to write.
+    fn taken(&self, taken: Taken) -> Answer {
+        (Response::new(Full::default()), Some(Then::Take(taken)))
+    }
+}
+
+fn unread(shape: &str) -> Answer {
+    let sentence = format!("The body is not {shape}.\n");
+    (plain(StatusCode::BAD_REQUEST, &sentence), None)
+}
+
+fn unheard(unheard: Unheard) -> Answer {
+    let (status, body) = resident::unheard(unheard);
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (response, None)
+}

@@ -1,0 +1,218 @@
+//! A response without end: the downlink of HTTP streaming and of Server-Sent Events.
+
+use std::future::poll_fn;
+use std::io::Write as _;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+
+use antiphon_socket::Flush;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::task::unconstrained;
+
+use super::head::{self, Reply};
+use crate::stream::Stream;
+
+/// How a message stands in a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// A line each.
+    Lines,
+    /// As it is: it says its own length.
+    Bare,
+    /// `data:`, in events of their own. A message has no line break.
+    Events,
+}
+
+impl Dialect {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Lines => "application/x-ndjson; charset=utf-8",
+            Self::Bare => "application/octet-stream",
+            Self::Events => "text/event-stream; charset=utf-8",
+        }
+    }
+
+    fn around(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Self::Lines => (b"", b"\n"),
+            Self::Bare => (b"", b""),
+            Self::Events => (b"data: ", b"\n\n"),
+        }
+    }
+}
+
+/// So many bytes of a client that has nothing to say are read and dropped; then the connection ends.
+const UNASKED: usize = 64 * 1024;
+
+/// The response, being written.
+#[derive(Debug)]
+pub(crate) struct EventStream<S = Stream> {
+    stream: S,
+    dialect: Dialect,
+    /// Whether it comes in chunks (RFC 9112 §7.1); else it ends with the connection.
+    is_chunked: bool,
+    /// What the operating system has not taken yet.
+    out: Vec<u8>,
+    written: usize,
+    /// The most bytes that may wait.
+    limit: usize,
+    is_finished: bool,
+    unasked: usize,
+}
+
+/// More waits than may.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl<S> EventStream<S> {
+    /// Begins a response.
+    pub(crate) fn new(stream: S, dialect: Dialect, reply: &Reply, limit: usize) -> Self {
+        let is_chunked = reply.is_chunkable;
+        let mut out = Vec::with_capacity(512);
+        head::stream(&mut out, reply, dialect.content_type());
+        let mut new =
+            Self { stream, dialect, is_chunked, out, written: 0, limit, is_finished: false, unasked: 0 };
+        if dialect == Dialect::Events {
+            // Some hold the head back until something follows it.
+            new.chunk(&[b":\n\n"]);
+        }
+        new
+    }
+
+    /// The same response on another form of its stream.
+    pub(super) fn try_map_stream<T, E>(
+        self,
+        change: impl FnOnce(S) -> Result<T, E>,
+    ) -> Result<EventStream<T>, E> {
+        let Self { stream, dialect, is_chunked, out, written, limit, is_finished, unasked } = self;
+        let stream = change(stream)?;
+        Ok(EventStream { stream, dialect, is_chunked, out, written, limit, is_finished, unasked })
+    }
+
+    /// Adds a message.
+    ///
+    /// # Errors
+    /// When too much waits already.
+    pub(super) fn push(&mut self, message: &[u8]) -> Result<(), Full> {
+        if self.is_finished {
+            return Ok(());
+        }
+        let (before, after) = self.dialect.around();
+        if self.out.len() - self.written + message.len() > self.limit {
+            return Err(Full);
+        }
+        self.chunk(&[before, message, after]);
+        Ok(())
+    }
+
+    /// Says that nothing follows.
+    pub(super) fn finish(&mut self) {
+        if !std::mem::replace(&mut self.is_finished, true) && self.is_chunked {
+            self.out.extend_from_slice(b"0\r\n\r\n");
+        }
+    }
+
+    fn chunk(&mut self, parts: &[&[u8]]) {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        if self.is_chunked {
+            // A vector takes what is written to it.
+            let _ = write!(self.out, "{length:x}\r\n");
+        }
+        parts.iter().for_each(|part| self.out.extend_from_slice(part));
+        if self.is_chunked {
+            self.out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl EventStream {
+    /// Writes what waits, as far as the operating system takes it at once.
+    pub(super) fn try_flush(&mut self) -> Flush {
+        let write = unconstrained(poll_fn(|cx| self.poll_write(cx)));
+        match pin!(write).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(_) => Flush::Complete,
+            Poll::Pending => Flush::Blocked,
+        }
+    }
+
+    /// Writes what waits, and notices when the client goes. Ready when the response is over.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let written = self.poll_write(cx);
+        match written {
+            Poll::Ready(false) => return Poll::Ready(()),
+            Poll::Ready(true) if self.is_finished => {
+                ready!(Pin::new(&mut self.stream).poll_shutdown(cx).map(drop));
+                return Poll::Ready(());
+            }
+            _ => {}
+        }
+        loop {
+            let mut scratch = [0; 512];
+            let mut read = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read)) {
+                Ok(()) if !read.filled().is_empty() && self.unasked < UNASKED => {
+                    self.unasked += read.filled().len();
+                }
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Ready when nothing waits any more; false when nothing can be written.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        while self.written < self.out.len() {
+            let rest = self.out.get(self.written..).unwrap_or_default();
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest)) {
+                Ok(count) if count > 0 => self.written += count,
+                _ => return Poll::Ready(false),
+            }
+        }
+        if !self.out.is_empty() {
+            let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx)).is_ok();
+            (self.out, self.written) = (Vec::new(), 0);
+            return Poll::Ready(flushed);
+        }
+        Poll::Ready(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(dialect: Dialect, is_chunkable: bool, act: impl FnOnce(&mut EventStream<()>)) -> String {
+        let reply = Reply { is_chunkable, ..Reply::default() };
+        let mut stream = EventStream::new((), dialect, &reply, 1000);
+        act(&mut stream);
+        let text = String::from_utf8(stream.out).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert_eq!(head.contains("transfer-encoding: chunked"), is_chunkable, "{head}");
+        body.to_owned()
+    }
+
+    #[test]
+    fn messages_stand_as_their_dialect_has_them() {
+        let say = |stream: &mut EventStream<()>| {
+            stream.push(b"{\"a\":1}").unwrap();
+            stream.finish();
+            stream.finish();
+            stream.push(b"late").unwrap();
+        };
+        assert_eq!(written(Dialect::Lines, true, say), "8\r\n{\"a\":1}\n\r\n0\r\n\r\n");
+        assert_eq!(written(Dialect::Bare, true, say), "7\r\n{\"a\":1}\r\n0\r\n\r\n");
+        assert_eq!(
+            written(Dialect::Events, true, say),
+            "3\r\n:\n\n\r\nf\r\ndata: {\"a\":1}\n\n\r\n0\r\n\r\n"
+        );
+        assert_eq!(written(Dialect::Lines, false, say), "{\"a\":1}\n");
+    }
+
+    #[test]
+    fn no_more_waits_than_may() {
+        let mut stream = EventStream::new((), Dialect::Bare, &Reply::default(), 4);
+        stream.written = stream.out.len();
+        assert_eq!(stream.push(b"abcd"), Ok(()));
+        assert_eq!(stream.push(b"e"), Err(Full));
+    }
+}
