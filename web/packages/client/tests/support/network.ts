@@ -103,6 +103,7 @@ export class FakeNetwork {
       readonly #breaks = (): void => { this.#end(1006, '') }
       #session: ServerSession | undefined
       #isOver = false
+      readonly #isMute = network.faults.mute.has('websocket')
       readonly #carrier: Carrier = {
         kind: 'websocket',
         write: (reply) => { this.#write(reply) },
@@ -121,7 +122,7 @@ export class FakeNetwork {
       send(text: string): void {
         const fault = network.faults.fault()
         this.#up.send(() => {
-          if (this.#isOver || network.faults.mute.has('websocket')) return
+          if (this.#isOver || this.#isMute) return
           if (fault !== 'lost') this.#take(commandsOf(text))
           if (fault !== 'none') this.#end(1006, '')
         })
@@ -218,7 +219,7 @@ export class FakeNetwork {
       kind: 'stream',
       write: (reply) => { request.write(frame(reply)) },
       close: (code, reason) => {
-        if (code !== 0) request.write(frame({ push: { disconnect: { code, reason } } }))
+        if (code >= 3000) request.write(frame({ push: { disconnect: { code, reason } } }))
         request.end()
       },
     }
@@ -252,7 +253,7 @@ export class FakeNetwork {
         if (isWaiting) queueMicrotask(() => { if (isWaiting) respond() })
       },
       close: (code, reason) => {
-        if (code !== 0 && code !== 3504) gathered.push({ push: { disconnect: { code, reason } } })
+        if (code >= 3000) gathered.push({ push: { disconnect: { code, reason } } })
         if (isWaiting || code === 3010) respond()
       },
     }
@@ -278,7 +279,7 @@ export class FakeNetwork {
       request.answer(410, '{"error":"there is no such session"}')
       return
     }
-    session.carrier?.close(3504, '')
+    session.carrier?.close(1000, '')
     this.server.attach(session, carrier)
     this.server.acknowledge(session, ack)
     gathered.push(...this.server.newer(session, ack))

@@ -64,7 +64,7 @@ export class FakeServer {
     const session = found ?? this.#newSession(ext?.session === 1)
     const old = session.carrier
     session.carrier = undefined
-    old?.close(3504, 'the session goes on elsewhere')
+    old?.close(1000, 'the session goes on elsewhere')
     this.attach(session, carrier)
     carrier.write({
       id: command.id ?? 0,
