@@ -62,6 +62,9 @@ pub(crate) struct ServeArgs {
     /// Address to listen on, such as 127.0.0.1:8000; may be given several times. Port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
+    /// Speak TLS with a certificate that is made at the start, for localhost only: browsers warn of it.
+    #[arg(long)]
+    pub(crate) tls_dev: bool,
     /// Worker threads; by default one for each core.
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u16>,

@@ -14,6 +14,7 @@ mod resident;
 mod serve;
 mod socket;
 mod stream;
+mod tls;
 mod trace;
 
 use std::fs;

@@ -82,6 +82,8 @@ pub enum Transport {
     Sse,
     /// One response after the other.
     Poll,
+    /// A response without end, of plain events: the client knows no protocol.
+    EventSource,
 }
 
 impl Transport {
@@ -92,17 +94,18 @@ impl Transport {
             Self::HttpStream => "http_stream",
             Self::Sse => "sse",
             Self::Poll => "poll",
+            Self::EventSource => "event_source",
         }
     }
 
-    /// Whether the client speaks on it as well.
-    pub const fn is_duplex(self) -> bool {
-        matches!(self, Self::WebSocket)
+    /// Whether the client speaks beside it, by the secret of its session.
+    pub const fn is_emulated(self) -> bool {
+        matches!(self, Self::HttpStream | Self::Sse | Self::Poll)
     }
 
-    /// Whether the server pings on it: a poll ends soon anyway.
+    /// Whether the server pings on it: a poll ends soon anyway, and not every client can answer.
     pub const fn is_pinged(self) -> bool {
-        !matches!(self, Self::Poll)
+        !matches!(self, Self::Poll | Self::EventSource)
     }
 }
 

@@ -72,6 +72,9 @@ impl Refusal {
                 &[("Connection", "close, Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
             }
             // RFC 9110 §15.5.6.
+            405 if matches!(self.rule, Rule::ConnectMethod) => {
+                &[("Connection", "close"), ("Allow", "CONNECT")]
+            }
             405 => &[("Connection", "close"), ("Allow", "GET")],
             _ => &[("Connection", "close")],
         };

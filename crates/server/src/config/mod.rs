@@ -12,6 +12,7 @@ mod print;
 pub(crate) mod proxy;
 mod schema;
 pub(crate) mod server;
+pub(crate) mod tls;
 
 use antiphon_hub::Span;
 use antiphon_hub::auth::TokenOptions;
@@ -23,9 +24,10 @@ use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
 use server::{
-    Echo, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus, Shutdown, Sse,
-    WebSocket,
+    Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus,
+    Shutdown, Sse, WebSocket,
 };
+use tls::{Http2, Tls};
 
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
@@ -36,10 +38,13 @@ pub(crate) use schema::json_schema;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) http: Http,
+    pub(crate) tls: Tls,
+    pub(crate) http2: Http2,
     pub(crate) websocket: WebSocket,
     pub(crate) http_stream: HttpStream,
     pub(crate) sse: Sse,
     pub(crate) poll: Poll,
+    pub(crate) event_source: EventSource,
     pub(crate) echo: Echo,
     pub(crate) client: Client,
     pub(crate) channel: Channel,

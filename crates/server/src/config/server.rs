@@ -13,13 +13,22 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Http {
     /// Addresses to listen on. Port 0 takes a free one.
     pub(crate) listen: Vec<SocketAddr>,
+    /// More addresses to listen on, which speak no TLS even when those in listen do: for a proxy in front, or checks from inside.
+    pub(crate) listen_plain: Vec<SocketAddr>,
     /// Worker threads, each with its own event loop; 0 is one for each core.
     pub(crate) workers: u16,
 }
 
+impl Http {
+    /// Every address that is listened on.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.listen.iter().chain(&self.listen_plain)
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 8000))], workers: 0 }
+        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 8000))], listen_plain: Vec::new(), workers: 0 }
     }
 }
 
@@ -85,6 +94,20 @@ pub(crate) struct Poll {
 }
 
 impl Default for Poll {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// Channels as plain Server-Sent Events, at `/events`: for `EventSource`, without a client library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EventSource {
+    /// Serve it.
+    pub(crate) enabled: bool,
+}
+
+impl Default for EventSource {
     fn default() -> Self {
         Self { enabled: true }
     }

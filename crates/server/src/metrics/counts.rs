@@ -13,6 +13,7 @@ pub(crate) enum Endpoint {
     HttpStream,
     Sse,
     Poll,
+    EventSource,
     Emulation,
     Raw,
     Echo,
@@ -27,11 +28,12 @@ pub(crate) enum Endpoint {
 }
 
 /// In the order of [`Endpoint`].
-const ENDPOINTS: [&str; 13] = [
+const ENDPOINTS: [&str; 14] = [
     "websocket",
     "http_stream",
     "sse",
     "poll",
+    "event_source",
     "emulation",
     "raw",
     "echo",

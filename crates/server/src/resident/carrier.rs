@@ -9,6 +9,7 @@ use antiphon_proto::{CloseCode, Event, Kind, Prepared, SendError, Side};
 use antiphon_socket::{self as socket, Flush, WebSocket};
 use bytes::Bytes;
 
+use super::events::Events;
 use super::poll::{Outcome, Poll};
 use super::stream::{EventStream, Full};
 use crate::socket::close;
@@ -23,6 +24,7 @@ pub(crate) enum Carrier<S = Stream> {
     /// With the kind of its messages.
     Socket(WebSocket<S>, Kind),
     Stream(Box<EventStream<S>>),
+    Events(Box<Events<S>>),
     Poll(Box<Poll<S>>),
 }
 
@@ -42,6 +44,7 @@ impl<S> Carrier<S> {
         Ok(match self {
             Self::Socket(socket, kind) => Carrier::Socket(socket.try_map_stream(change)?, kind),
             Self::Stream(stream) => Carrier::Stream(Box::new(stream.try_map_stream(change)?)),
+            Self::Events(events) => Carrier::Events(Box::new(events.try_map_stream(change)?)),
             Self::Poll(poll) => Carrier::Poll(Box::new(poll.try_map_stream(change)?)),
         })
     }
@@ -71,6 +74,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, _) => taken(socket.queue(frame)),
             Self::Stream(stream) => stream.push(frame.payload()),
+            Self::Events(events) => events.hear(frame.payload()),
             Self::Poll(_) => Ok(()),
         }
     }
@@ -80,6 +84,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, kind) => taken(socket.connection_mut().send_bytes(*kind, message)),
             Self::Stream(stream) => stream.push(&message),
+            Self::Events(events) => events.hear(&message),
             Self::Poll(_) if counts => Ok(()),
             Self::Poll(poll) => {
                 poll.aside(message);
@@ -93,6 +98,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, _) => close(socket.connection_mut(), code, reason),
             Self::Stream(stream) => stream.finish(),
+            Self::Events(events) => events.finish(),
             Self::Poll(poll) if poll.is_waiting() => {
                 poll.answer_with(std::iter::empty());
             }
@@ -105,6 +111,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, _) => socket.try_flush(),
             Self::Stream(stream) => stream.try_flush(),
+            Self::Events(events) => events.stream_mut().try_flush(),
             // Its task gathers the answer.
             Self::Poll(_) => Flush::Blocked,
         }
@@ -121,6 +128,7 @@ impl Carrier {
         let socket = match self {
             Self::Socket(socket, _) => socket,
             Self::Stream(stream) => return stream.poll(cx).map(|()| Some(End::Gone)),
+            Self::Events(events) => return events.stream_mut().poll(cx).map(|()| Some(End::Gone)),
             Self::Poll(poll) => {
                 return poll.poll(cx).map(|outcome| match outcome {
                     Outcome::Answered => Some(End::Answered),
@@ -150,11 +158,20 @@ impl Carrier {
         })
     }
 
-    /// Waits no longer than this, where it is a poll that waits.
+    /// When it has something to do though nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Poll(poll) if poll.is_waiting() => Some(poll.until),
+            Self::Events(events) => Some(events.heartbeat),
             _ => None,
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn beat(&mut self, now: Instant) -> Result<(), Full> {
+        match self {
+            Self::Events(events) if events.heartbeat <= now => events.beat(now),
+            _ => Ok(()),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use antiphon_socket::Flush;
+use hyper::StatusCode;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::task::unconstrained;
 
@@ -21,6 +22,8 @@ pub(crate) enum Dialect {
     Bare,
     /// `data:`, in events of their own. A message has no line break.
     Events,
+    /// As they are: they are events already.
+    Ready,
 }
 
 impl Dialect {
@@ -28,14 +31,14 @@ impl Dialect {
         match self {
             Self::Lines => "application/x-ndjson; charset=utf-8",
             Self::Bare => "application/octet-stream",
-            Self::Events => "text/event-stream; charset=utf-8",
+            Self::Events | Self::Ready => "text/event-stream; charset=utf-8",
         }
     }
 
     fn around(self) -> (&'static [u8], &'static [u8]) {
         match self {
             Self::Lines => (b"", b"\n"),
-            Self::Bare => (b"", b""),
+            Self::Bare | Self::Ready => (b"", b""),
             Self::Events => (b"data: ", b"\n\n"),
         }
     }
@@ -66,17 +69,40 @@ pub(crate) struct Full;
 
 impl<S> EventStream<S> {
     /// Begins a response.
-    pub(crate) fn new(stream: S, dialect: Dialect, reply: &Reply, limit: usize) -> Self {
-        let is_chunked = reply.is_chunkable;
-        let mut out = Vec::with_capacity(512);
-        head::stream(&mut out, reply, dialect.content_type());
-        let mut new =
-            Self { stream, dialect, is_chunked, out, written: 0, limit, is_finished: false, unasked: 0 };
+    pub(crate) fn new(stream: S, dialect: Dialect, mut reply: Reply, limit: usize) -> Self {
+        let mut new = Self::unbegun(stream, dialect, &reply, limit);
+        new.begin(&mut reply);
         if dialect == Dialect::Events {
             // Some hold the head back until something follows it.
             new.chunk(&[b":\n\n"]);
         }
         new
+    }
+
+    /// A response that begins later, or is refused.
+    pub(super) fn unbegun(stream: S, dialect: Dialect, reply: &Reply, limit: usize) -> Self {
+        Self {
+            stream,
+            dialect,
+            is_chunked: reply.is_chunkable,
+            out: Vec::new(),
+            written: 0,
+            limit,
+            is_finished: false,
+            unasked: 0,
+        }
+    }
+
+    /// Writes the head.
+    pub(super) fn begin(&mut self, reply: &mut Reply) {
+        head::stream(&mut self.out, reply, self.dialect.content_type());
+    }
+
+    /// Writes a whole response instead: a sentence. Nothing can follow it.
+    pub(super) fn refuse(&mut self, status: StatusCode, reply: &mut Reply, sentence: &str) {
+        reply.keeps_alive = false;
+        self.out = head::whole(status, reply, "text/plain; charset=utf-8", sentence.as_bytes());
+        self.is_finished = true;
     }
 
     /// The same response on another form of its stream.
@@ -180,9 +206,16 @@ impl EventStream {
 mod tests {
     use super::*;
 
+    impl EventStream<()> {
+        /// What waits to be written, without the marks of chunks.
+        pub(in crate::resident) fn take_written(&mut self) -> String {
+            String::from_utf8(std::mem::take(&mut self.out)).unwrap()
+        }
+    }
+
     fn written(dialect: Dialect, is_chunkable: bool, act: impl FnOnce(&mut EventStream<()>)) -> String {
         let reply = Reply { is_chunkable, ..Reply::default() };
-        let mut stream = EventStream::new((), dialect, &reply, 1000);
+        let mut stream = EventStream::new((), dialect, reply, 1000);
         act(&mut stream);
         let text = String::from_utf8(stream.out).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -210,7 +243,7 @@ mod tests {
 
     #[test]
     fn no_more_waits_than_may() {
-        let mut stream = EventStream::new((), Dialect::Bare, &Reply::default(), 4);
+        let mut stream = EventStream::new((), Dialect::Bare, Reply::default(), 4);
         stream.written = stream.out.len();
         assert_eq!(stream.push(b"abcd"), Ok(()));
         assert_eq!(stream.push(b"e"), Err(Full));

@@ -8,6 +8,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
+/// A listening socket, and what is spoken to those who come.
+#[derive(Debug)]
+pub(super) struct Listening {
+    pub(super) socket: TcpListener,
+    pub(super) is_tls: bool,
+}
+
 /// The listening sockets on one address, one for each worker. The kernel spreads connections over them.
 ///
 /// # Errors

@@ -8,7 +8,6 @@ mod settings;
 mod worker;
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -21,12 +20,15 @@ use tokio::sync::{mpsc, watch};
 
 use crate::backend::Client;
 use crate::cli::ServeArgs;
-use crate::config::Layers;
+use crate::config::{Config, Layers};
 use crate::metrics::Counts;
 use crate::resident::Outboxes;
+use crate::tls::{self, Tls};
 use crate::{log, trace};
 
 pub(crate) use assembly::Application;
+use listener::Listening;
+
 pub(crate) use gate::{Full, Gate, Pass, Transport};
 pub(crate) use roster::{Roster, Seat};
 pub(crate) use settings::Settings;
@@ -40,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     pub(crate) counts: Counts,
     pub(crate) application: Application,
+    /// For the listeners that speak TLS; none if there is none.
+    pub(crate) tls: Option<Tls>,
     pub(crate) outboxes: Outboxes,
 }
 
@@ -61,7 +65,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         workers: args.workers,
     };
     let config = layers.resolve().map_err(|e| e.to_string())?;
-    let exposed = config.http.listen.iter().find(|address| !address.ip().is_loopback());
+    let exposed = config.http.addresses().find(|address| !address.ip().is_loopback());
     if let (true, false, Some(address)) = (development, args.insecure, exposed) {
         return Err(format!(
             "in development mode everybody may connect, subscribe and publish, and {address} can be reached from other \
@@ -87,13 +91,16 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     let application = Application::new(&config, runtime.handle().clone())?;
     let (node, engine) = application.node(&config, workers)?;
 
-    let mut addresses = Vec::new();
+    let tls = tls(&config, args.tls_dev)?;
+    let mut urls = Vec::new();
     let mut sockets: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    for &address in &config.http.listen {
+    let plain = config.http.listen_plain.iter().map(|address| (address, false));
+    for (&address, is_tls) in config.http.listen.iter().map(|address| (address, tls.is_some())).chain(plain) {
         let (address, listeners) =
             listener::bind(address, workers).map_err(|e| format!("{address} cannot be listened on: {e}"))?;
-        addresses.push(address);
-        sockets.iter_mut().zip(listeners).for_each(|(sockets, listener)| sockets.push(listener));
+        urls.push(format!("http{}://{address}", if is_tls { "s" } else { "" }));
+        let listeners = listeners.into_iter().map(|socket| Listening { socket, is_tls });
+        sockets.iter_mut().zip(listeners).for_each(|(sockets, listening)| sockets.push(listening));
     }
     let settings = Settings::new(config, development)?;
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
@@ -104,6 +111,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         gate: Arc::default(),
         counts: Counts::default(),
         application,
+        tls,
         outboxes: outboxes.into(),
     });
 
@@ -121,7 +129,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
             .map_err(|e| format!("worker {id} cannot be started: {e}"))?;
     }
     drop(ended);
-    announce(&shared.settings.load(), &addresses);
+    announce(&shared.settings.load(), &urls);
     let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings));
     if let Some(exporter) = exporter {
         runtime.block_on(exporter.flush());
@@ -168,6 +176,26 @@ async fn supervise(
     Ok(())
 }
 
+/// How the server speaks TLS, if it does.
+///
+/// # Errors
+/// When the certificate and its key cannot be had; the sentence names the setting.
+fn tls(config: &Config, development: bool) -> Result<Option<Tls>, String> {
+    let protocols: &[&str] = if config.http2.disabled { &["http/1.1"] } else { &["h2", "http/1.1"] };
+    match (config.tls.has_files(), development) {
+        (true, true) => {
+            Err("there is a certificate in [tls], so --tls-dev makes none; give one of the two".into())
+        }
+        (true, false) => Tls::new(tls::load(&config.tls.cert, &config.tls.key)?, protocols).map(Some),
+        (false, true) => {
+            let made = tls::self_signed()?;
+            tracing::info!("TLS with a certificate made for this run; its SHA-256 is {}", made.fingerprint);
+            Tls::new(made.identity, protocols).map(Some)
+        }
+        (false, false) => Ok(None),
+    }
+}
+
 /// Reads the settings again. Connections keep what they began with; what they do from now on is held to the new rules.
 ///
 /// # Errors
@@ -178,10 +206,21 @@ fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
     if config.http != before.config.http {
         return Err("[http] cannot change while the server runs".into());
     }
+    if config.http2.disabled != before.config.http2.disabled {
+        return Err("http2.disabled cannot change while the server runs".into());
+    }
+    if config.tls.has_files() != before.config.tls.has_files() {
+        return Err("[tls] cannot be switched on or off while the server runs".into());
+    }
+    let identity =
+        config.tls.has_files().then(|| tls::load(&config.tls.cert, &config.tls.key)).transpose()?;
     let (rules, keys) = shared.application.rules(&config)?;
     shared.application.reload(&config)?;
     let settings = Settings::new(config, before.development)?;
     shared.node.reload(rules, keys);
+    if let (Some(tls), Some(identity)) = (&shared.tls, identity) {
+        tls.show(identity);
+    }
     shared.settings.store(Arc::new(settings));
     Ok(())
 }
@@ -201,24 +240,25 @@ fn failure(ending: Option<io::Result<()>>) -> String {
 }
 
 /// Says where the server is: for programs a line for each address on standard output, for people the rest on standard error.
-fn announce(settings: &Settings, addresses: &[SocketAddr]) {
+fn announce(settings: &Settings, urls: &[String]) {
     let mut out = String::new();
-    for address in addresses {
-        out.push_str(&format!("listening on http://{address}\n"));
+    for url in urls {
+        out.push_str(&format!("listening on {url}\n"));
     }
     // A reader that does not care is no reason to stop.
     let _ = io::stdout().write_all(out.as_bytes());
-    if let (true, Some(first)) = (settings.development, addresses.first()) {
+    if let (true, Some(first)) = (settings.development, urls.first()) {
+        let socket = first.replacen("http", "ws", 1);
         let _ = write!(
             io::stderr(),
             "\n  Antiphon {}, in development mode: everybody who reaches it may connect, subscribe and publish.\n\
-             \n    chat            http://{first}/\
-             \n    plain page      http://{first}/plain.html\
-             \n    client protocol ws://{first}/connection/websocket\
-             \n    raw channels    ws://{first}/raw/CHANNEL\
-             \n    echo            ws://{first}/echo\
-             \n    server API      http://{first}/api\
-             \n    metrics         http://{first}/metrics\
+             \n    chat            {first}/\
+             \n    plain page      {first}/plain.html\
+             \n    client protocol {socket}/connection/websocket\
+             \n    raw channels    {socket}/raw/CHANNEL\
+             \n    echo            {socket}/echo\
+             \n    server API      {first}/api\
+             \n    metrics         {first}/metrics\
              \n\n  Start it with --config FILE to set it up for others. Ctrl-C ends it.\n\n",
             env!("CARGO_PKG_VERSION")
         );

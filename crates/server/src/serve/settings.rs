@@ -69,7 +69,7 @@ impl Settings {
         let echo = SocketConfig { limits, ..raw };
         Ok(Self {
             development,
-            loopback_only: development && config.http.listen.iter().all(|address| address.ip().is_loopback()),
+            loopback_only: development && config.http.addresses().all(|address| address.ip().is_loopback()),
             is_any_origin,
             handshake: ServerPolicy { limits: HeadLimits::default(), origin },
             deflate: config.websocket.compression.then(DeflateConfig::default),

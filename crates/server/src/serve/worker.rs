@@ -1,11 +1,11 @@
 //! One worker: a thread with an event loop, listening sockets and connections of its own.
 
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use antiphon_socket::rustls::ServerConfig;
 use tokio::net;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -13,9 +13,11 @@ use tokio::task::spawn_local;
 
 use antiphon_hub::{Local, Node, WorkerId};
 
+use super::listener::Listening;
 use super::{Roster, Settings, Shared};
 use crate::http;
 use crate::resident::{self, Inbox, Lines};
+use crate::tls::Tls;
 
 /// What the connections of one worker share. None of it is locked, for none of it leaves the worker's thread.
 pub(crate) struct Worker {
@@ -56,7 +58,7 @@ const TASKS_PER_POLL: u32 = 512;
 pub(super) fn run(
     id: WorkerId,
     shared: Arc<Shared>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listening>,
     inbox: Inbox,
     mut drain: watch::Receiver<bool>,
 ) -> io::Result<()> {
@@ -75,9 +77,10 @@ pub(super) fn run(
             id,
         });
         let mut accepting = Vec::new();
-        for listener in listeners {
-            let listener = net::TcpListener::from_std(listener)?;
-            accepting.push(spawn_local(accept(Rc::clone(&worker), listener)));
+        for Listening { socket, is_tls } in listeners {
+            let listener = net::TcpListener::from_std(socket)?;
+            let tls = worker.shared.tls.as_ref().filter(|_| is_tls).map(Tls::server);
+            accepting.push(spawn_local(accept(Rc::clone(&worker), listener, tls)));
         }
         spawn_local(deliver(Rc::clone(&worker)));
         spawn_local(resident::serve(Rc::clone(&worker), inbox));
@@ -101,7 +104,7 @@ pub(super) fn run(
 /// How long to wait when no connection can be accepted, as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-async fn accept(worker: Rc<Worker>, listener: net::TcpListener) {
+async fn accept(worker: Rc<Worker>, listener: net::TcpListener, tls: Option<Arc<ServerConfig>>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -110,7 +113,12 @@ async fn accept(worker: Rc<Worker>, listener: net::TcpListener) {
                     tracing::debug!(%error, "a connection ended before it was served");
                     continue;
                 }
-                spawn_local(http::serve(Rc::clone(&worker), stream.into(), peer.ip()));
+                match &tls {
+                    Some(tls) => {
+                        spawn_local(http::serve_tls(Rc::clone(&worker), stream, Arc::clone(tls), peer.ip()))
+                    }
+                    None => spawn_local(http::serve(Rc::clone(&worker), stream.into(), peer.ip())),
+                };
             }
             // A peer that has gone again is no trouble of this server's.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

@@ -58,7 +58,7 @@ impl Server {
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().strip_prefix("listening on http://127.0.0.1:").map(str::parse);
+        let port = line.trim().rsplit_once("://127.0.0.1:").map(|(_, port)| port.parse());
         let Some(Ok(port)) = port else { panic!("the server said {line:?}") };
         Self { child, port }
     }
