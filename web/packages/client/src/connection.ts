@@ -298,7 +298,7 @@ export class Connection {
     const isResumed = result.resumed === true && session.isResumable
     if (isResumed) {
       session.said(line.seq)
-      session.cover(result.n ?? 0)
+      session.resume(result.n ?? 0)
       // What comes next is what the server closed the socket for.
       if (this.#isLarge) session.refuse((result.n ?? 0) + 1)
     } else {

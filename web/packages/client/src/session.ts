@@ -170,6 +170,13 @@ export class Session {
     }
   }
 
+  /** The session goes on over another transport; the server has had the commands up to `n`. */
+  resume(n: number): void {
+    this.cover(n)
+    // The ping was the other transport's. The server takes an answer without a question for a breach of the protocol.
+    this.#isPongDue = false
+  }
+
   /** The server does not take command `n` because of its size. A ping takes its number, so that the next ones keep theirs. */
   refuse(n: number): void {
     const at = this.#outbox.findIndex((entry) => entry.n === n)

@@ -3,6 +3,9 @@ import { post, reasonOf, type End, type SessionName, type Start } from './transp
 /** How often a request is tried again in a row, and after how many milliseconds each time. */
 const RETRIES = [100, 500, 2000]
 
+/** The server has too much to do to take commands now. */
+const BUSY = 429
+
 export interface Uplink {
   ready(name: SessionName, after: number, mayRepeat: boolean): void
   wake(): void
@@ -80,7 +83,7 @@ export function uplink(start: Start, onclose: (end: End) => void): Uplink {
     const timer = setTimeout(() => { abort.abort() }, start.timeout)
     try {
       const response = await post(start, start.endpoints.emulation, JSON.stringify(body), abort.signal)
-      return response.status < 500 ? response : `the server answered ${response.status} to commands`
+      return response.status < 500 && response.status !== BUSY ? response : `the server answered ${response.status} to commands`
     } catch (error) {
       return `commands do not get through: ${reasonOf(error)}`
     } finally {

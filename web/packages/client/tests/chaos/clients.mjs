@@ -10,9 +10,10 @@ import { connect, TRANSPORTS } from '../../dist/index.js'
 export function startClient({ url, id, publishes, every, seconds, isCut }) {
   const client = connect(url, { backoff: { base: 50, max: 1000 }, upgradeAfter: every * 2 })
   const report = { id, seen: [], gaps: 0, sessions: 0, connections: {}, states: [], fates: {}, errors: [] }
+  const began = Date.now()
   client.on('state', (state) => {
-    if (state.name !== 'connected') report.states.push(state.reason)
-    else if (!state.isResumed) report.sessions += 1
+    report.states.push(`${Date.now() - began} ${state.name} ${state.transport ?? state.reason}${state.isResumed === false ? ' anew' : ''}${state.retryAt === undefined ? '' : ', waits'}`)
+    if (state.name === 'connected' && !state.isResumed) report.sessions += 1
   })
   client.on('transport', (name) => (report.connections[name] = (report.connections[name] ?? 0) + 1))
   client.on('error', (error) => report.errors.push(error.message))

@@ -89,7 +89,8 @@ async function play(place) {
     if (report.gaps > 0 || report.sessions !== 1) wrong.push(`client ${report.id} had ${report.sessions} sessions and ${report.gaps} gaps: ${report.errors.slice(-3).join('; ')}`)
     sums.sessions += report.sessions
     for (const name of ['connections', 'fates']) for (const [key, count] of Object.entries(report[name])) sums[name][key] = (sums[name][key] ?? 0) + count
-    if (values.verbose) console.log(report.id, report.connections, report.states.slice(-20), report.errors.slice(-10))
+    if (values.verbose && wrong.at(-1)?.startsWith(`client ${report.id} `)) console.log(report.states.join('\n'))
+    if (values.verbose) console.log(report.id, report.states.at(-1))
   }
   await group.end()
   for (const relay of relays) relay.stop()

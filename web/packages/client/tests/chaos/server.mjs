@@ -36,7 +36,7 @@ export async function startServer() {
   const folder = await mkdtemp(join(tmpdir(), 'antiphon-chaos-'))
   const config = join(folder, 'antiphon.toml')
   await writeFile(config, CONFIG)
-  const child = spawn(BINARY, ['serve', '--config', config, '--log', 'warn'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(BINARY, ['serve', '--config', config, '--log', process.env.CHAOS_LOG ?? 'warn'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
   const port = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${BINARY} does not listen after ${START_LIMIT} ms`)), START_LIMIT)
