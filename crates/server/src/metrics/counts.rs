@@ -92,7 +92,11 @@ pub(crate) struct Counts {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { requests: std::array::from_fn(|_| Codes::new(STATUSES)), api: Default::default(), http2: Counter::default() }
+        Self {
+            requests: std::array::from_fn(|_| Codes::new(STATUSES)),
+            api: Default::default(),
+            http2: Counter::default(),
+        }
     }
 }
 
