@@ -245,7 +245,7 @@ async fn downlinks_without_a_socket_come_over_http_2_as_well() {
         let mut stream = response.into_body();
         let mut text = String::new();
         while !text.contains("\"connect\"") {
-            text += &String::from_utf8(soon(stream.data()).await.unwrap().unwrap().to_vec()).unwrap();
+            text += std::str::from_utf8(&soon(stream.data()).await.unwrap().unwrap()).unwrap();
         }
         let transport = if path.ends_with("sse") { "sse" } else { "http_stream" };
         open_are(&mut client, transport, "1").await;
