@@ -5,7 +5,8 @@
 
 use antiphon_proto::deflate::DeflateConfig;
 use antiphon_proto::handshake::{
-    Acceptance, Opening, OriginPolicy, Progress, Refusal, Rule, ServerHandshake, ServerPolicy, http::check,
+    Acceptance, Opening, OriginPolicy, Progress, Refusal, Rule, ServerHandshake, ServerPolicy,
+    http::{check, check_connect},
 };
 use http::{Request, Version};
 
@@ -109,6 +110,94 @@ fn a17_refuses_as_over_bytes() {
 fn a02_http_2_has_no_upgrade() {
     let refusal = checked("GET", "/", Version::HTTP_2, &HEADERS).unwrap_err();
     assert_eq!((refusal.rule(), refusal.status()), (Rule::HttpVersion, 505));
+}
+
+/// An extended CONNECT with these headers.
+fn connect(
+    method: &str,
+    target: &str,
+    protocol: Option<&str>,
+    headers: &[(&str, &str)],
+) -> Result<Opening, Refusal> {
+    let mut builder = Request::builder().method(method).uri(target).version(Version::HTTP_2);
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    check_connect(&builder.body(()).unwrap().into_parts().0, protocol, &ServerPolicy::default())
+}
+
+#[test]
+fn f77_an_extended_connect_is_answered_200_without_a_key() {
+    let headers = [
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-protocol", "a, b"),
+        ("sec-websocket-extensions", "permessage-deflate"),
+        ("origin", "https://example.com"),
+        // Not looked at (RFC 8441 §5).
+        ("sec-websocket-key", "short"),
+    ];
+    let opening = connect("CONNECT", "https://example.com/chat?x", Some("websocket"), &headers).unwrap();
+    assert_eq!((opening.host(), opening.origin()), ("example.com", Some("https://example.com")));
+    assert!(opening.key().is_none());
+    let acceptance = Acceptance {
+        subprotocols: &["b"],
+        deflate: Some(&DeflateConfig::default()),
+        headers: &[("Set-Cookie", "a")],
+    };
+    let (response, agreed) = opening.accept_http(&acceptance).unwrap();
+    assert_eq!(response.status(), 200);
+    let mut names: Vec<_> = response.headers().keys().map(|name| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["sec-websocket-extensions", "sec-websocket-protocol", "set-cookie"]);
+    assert_eq!(agreed.subprotocol.as_deref(), Some("b"));
+    assert!(agreed.deflate.is_some());
+}
+
+#[test]
+fn f75_an_extended_connect_is_held_to_the_same_rules() {
+    let url = "https://example.com/";
+    let version = ("sec-websocket-version", "13");
+    for (method, target, protocol, headers, rule) in [
+        ("GET", url, None, &[version][..], Rule::ConnectMethod),
+        ("CONNECT", url, None, &[version], Rule::ConnectMethod),
+        ("CONNECT", url, Some("connect-udp"), &[version], Rule::ConnectProtocol),
+        ("CONNECT", url, Some("WebSocket"), &[version], Rule::ConnectProtocol),
+        ("CONNECT", "/", Some("websocket"), &[version], Rule::TargetForm),
+        ("CONNECT", "ftp://example.com/", Some("websocket"), &[version], Rule::TargetForm),
+        ("CONNECT", url, Some("websocket"), &[], Rule::Version),
+        ("CONNECT", url, Some("websocket"), &[("sec-websocket-version", "8")], Rule::Version),
+        ("CONNECT", url, Some("websocket"), &[version, version], Rule::Version),
+        ("CONNECT", url, Some("websocket"), &[version, ("host", "other")], Rule::HostRepeated),
+        ("CONNECT", url, Some("websocket"), &[version, ("content-length", "1")], Rule::Body),
+        (
+            "CONNECT",
+            url,
+            Some("websocket"),
+            &[version, ("origin", "https://evil.example")],
+            Rule::OriginForeign,
+        ),
+        ("CONNECT", url, Some("websocket"), &[version, ("origin", "null")], Rule::OriginInvalid),
+        (
+            "CONNECT",
+            url,
+            Some("websocket"),
+            &[version, ("sec-websocket-protocol", "a,a")],
+            Rule::SubprotocolRepeated,
+        ),
+        (
+            "CONNECT",
+            url,
+            Some("websocket"),
+            &[version, ("sec-websocket-extensions", ";")],
+            Rule::ExtensionSyntax,
+        ),
+    ] {
+        let refusal = connect(method, target, protocol, headers).unwrap_err();
+        assert_eq!(refusal.rule(), rule, "{method} {target} {protocol:?} {headers:?}");
+        let allow = refusal.to_http().headers().get("allow").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(allow.as_deref(), (rule == Rule::ConnectMethod).then_some("CONNECT"));
+    }
+    assert!(connect("CONNECT", url, Some("websocket"), &[version, ("host", "example.com")]).is_ok());
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::tls::TlsStream;
@@ -15,6 +17,10 @@ use crate::tls::TlsStream;
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream>),
+    /// A stream of an HTTP/2 connection, which stays where it is.
+    H2(Box<H2Stream>),
+    /// What becomes the body of a response, and the peer that it is for. The end of what is read is the peer's.
+    Pipe(Box<DuplexStream>, IpAddr),
 }
 
 /// A stream on its way from one worker to another.
@@ -22,7 +28,20 @@ pub(crate) enum Stream {
 pub(crate) enum Parked {
     Tcp(std::net::TcpStream),
     Tls(Box<TlsStream<std::net::TcpStream>>),
+    H2(Box<H2Stream>),
+    /// What becomes the body of a response, and the peer that it is for. The end of what is read is the peer's.
+    Pipe(Box<DuplexStream>, IpAddr),
 }
+
+/// A stream of an HTTP/2 connection that an extended CONNECT has opened. Its end is END_STREAM.
+#[derive(Debug)]
+pub(crate) struct H2Stream {
+    pub(crate) upgraded: TokioIo<Upgraded>,
+    pub(crate) peer: IpAddr,
+}
+
+/// One write to such a stream takes at most this much.
+const H2_WRITE: usize = 64 * 1024;
 
 impl Stream {
     /// The peer's address, unless it has gone.
@@ -30,6 +49,8 @@ impl Stream {
         let tcp = match self {
             Self::Tcp(stream) => stream,
             Self::Tls(stream) => stream.get_ref(),
+            Self::H2(stream) => return Some(stream.peer),
+            Self::Pipe(_, peer) => return Some(*peer),
         };
         tcp.peer_addr().ok().map(|address| address.ip())
     }
@@ -42,6 +63,8 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.into_std().map(Parked::Tcp),
             Self::Tls(stream) => stream.park().map(|stream| Parked::Tls(Box::new(stream))),
+            Self::H2(stream) => Ok(Parked::H2(stream)),
+            Self::Pipe(pipe, peer) => Ok(Parked::Pipe(pipe, peer)),
         }
     }
 }
@@ -55,6 +78,8 @@ impl Parked {
         match self {
             Self::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
             Self::Tls(stream) => stream.resume().map(|stream| Stream::Tls(Box::new(stream))),
+            Self::H2(stream) => Ok(Stream::H2(stream)),
+            Self::Pipe(pipe, peer) => Ok(Stream::Pipe(pipe, peer)),
         }
     }
 }
@@ -76,6 +101,8 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Pipe(stream, _) => Pin::new(stream).poll_read(cx, buf),
+            Self::H2(stream) => Pin::new(&mut stream.upgraded).poll_read(cx, buf),
         }
     }
 }
@@ -85,6 +112,11 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Pipe(stream, _) => Pin::new(stream).poll_write(cx, buf),
+            // It is copied as it is taken, before the peer has room for it.
+            Self::H2(stream) => {
+                Pin::new(&mut stream.upgraded).poll_write(cx, &buf[..buf.len().min(H2_WRITE)])
+            }
         }
     }
 
@@ -96,6 +128,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Pipe(stream, _) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::H2(stream) => Pin::new(&mut stream.upgraded).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -103,6 +137,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::H2(_) | Self::Pipe(..) => false,
         }
     }
 
@@ -110,6 +145,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Pipe(stream, _) => Pin::new(stream).poll_flush(cx),
+            Self::H2(stream) => Pin::new(&mut stream.upgraded).poll_flush(cx),
         }
     }
 
@@ -117,6 +154,8 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Pipe(stream, _) => Pin::new(stream).poll_shutdown(cx),
+            Self::H2(stream) => Pin::new(&mut stream.upgraded).poll_shutdown(cx),
         }
     }
 }

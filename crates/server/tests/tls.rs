@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+#[path = "support/h2.rs"]
+mod h2_client;
 mod support;
 
 use std::fs;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use support::{BINARY, CLOSE, Server, antiphon, frame, handshake};
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -146,6 +149,24 @@ fn requests_and_sockets_pass_through_tls() {
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the end is said");
     }
     assert_eq!(server.ended().code(), Some(0));
+}
+
+#[tokio::test]
+async fn alpn_chooses_the_version_of_http() {
+    let server = Server::with(&["--tls-dev"]);
+    let mut config = Arc::unwrap_or_clone(client(&TLS13));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let tcp = tokio::net::TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    tcp.set_nodelay(true).unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = connector.connect("localhost".try_into().unwrap(), tcp).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let mut client = h2_client::Client::over(stream).await;
+    let mut socket = client.open("/echo").await;
+    let data = vec![7; 300_000];
+    let ((), received) = tokio::join!(socket.sender.send(BINARY, &data), socket.receiver.receive());
+    assert!(received == Some((BINARY, data)));
+    assert_eq!(client.get("/health").await.status(), 200);
 }
 
 #[test]

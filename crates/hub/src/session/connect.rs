@@ -103,7 +103,7 @@ async fn admit(
         state.arrival = arrival;
         state.expire_at = expire_at;
     }
-    if is_resumable || !session.transport.get().is_duplex() {
+    if is_resumable || session.transport.get().is_emulated() {
         tie::tie(session, session.secret, is_resumable, &user);
     }
     node.metrics.clients.add(1);

@@ -18,6 +18,7 @@ mod connect;
 mod control;
 mod end;
 mod id;
+mod origin;
 mod publish;
 mod pulse;
 mod query;
@@ -33,7 +34,6 @@ mod tie;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
-use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -44,10 +44,9 @@ use crate::backend::Asker;
 use crate::channels::{Control, Local, Member};
 use crate::metrics::{COMMANDS, Metrics, PONG};
 use crate::node::Node;
-use crate::protocol::{
-    ClientError, ClientInfo, Command, Disconnect, Empty, Encoding, Refusal, Reply, Writer,
-};
+use crate::protocol::{ClientError, ClientInfo, Command, Disconnect, Empty, Refusal, Reply, Writer};
 
+pub use origin::{Origin, Seed, Transport};
 pub use tie::{NotTaken, TakeOver, Tie};
 
 use pulse::{Due, Pulse};
@@ -57,54 +56,6 @@ use tie::Thread;
 
 /// Replies are gathered into one message up to so many bytes.
 const MESSAGE_BYTES: usize = 16 * 1024;
-
-/// Where a client comes from, and how it speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// How it writes commands.
-    pub encoding: Encoding,
-    /// What it listens on.
-    pub transport: Transport,
-    /// The address that its requests come from, where that is known, for the log.
-    pub remote: Option<IpAddr>,
-    /// The headers of its request that hooks are given: names in lower case.
-    pub headers: Arc<[(Box<str>, Box<str>)]>,
-}
-
-/// What a client listens on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// A WebSocket, on which it speaks as well.
-    WebSocket,
-    /// A response without end.
-    HttpStream,
-    /// A response without end, of Server-Sent Events.
-    Sse,
-    /// One response after the other.
-    Poll,
-}
-
-impl Transport {
-    /// As hooks and logs have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WebSocket => "websocket",
-            Self::HttpStream => "http_stream",
-            Self::Sse => "sse",
-            Self::Poll => "poll",
-        }
-    }
-
-    /// Whether the client speaks on it as well.
-    pub const fn is_duplex(self) -> bool {
-        matches!(self, Self::WebSocket)
-    }
-
-    /// Whether the server pings on it: a poll ends soon anyway.
-    pub const fn is_pinged(self) -> bool {
-        !matches!(self, Self::Poll)
-    }
-}
 
 /// One client of the client protocol.
 pub struct Session {
@@ -150,31 +101,6 @@ enum Phase {
     Refused,
     Connected,
     Ended,
-}
-
-/// What is random about a session, from the operating system.
-#[derive(Debug, Clone, Copy)]
-pub struct Seed {
-    /// Becomes the client's id.
-    pub id: [u8; 16],
-    /// Becomes the secret of the session.
-    pub secret: [u8; 16],
-    /// Spreads the pings of many.
-    pub spread: u64,
-}
-
-impl Seed {
-    /// A new one.
-    ///
-    /// # Errors
-    /// When the operating system has no randomness to give.
-    pub fn new() -> Result<Self, getrandom::Error> {
-        let (mut id, mut secret, mut spread) = ([0; 16], [0; 16], [0; 8]);
-        getrandom::fill(&mut id)?;
-        getrandom::fill(&mut secret)?;
-        getrandom::fill(&mut spread)?;
-        Ok(Self { id, secret, spread: u64::from_ne_bytes(spread) })
-    }
 }
 
 /// Shared by all who name none: each map of its own would be memory for nothing.

@@ -44,6 +44,24 @@ pub fn check(request: &request::Parts, policy: &ServerPolicy) -> Result<Opening,
     Ok(Opening::check(view, policy)?)
 }
 
+/// Checks an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441 §5, RFC 9220 §3): the rules of [`check`] without Upgrade, Connection
+/// and the key. `protocol` is the pseudo-header `:protocol`, which HTTP libraries keep in a type of their own.
+///
+/// # Errors
+///
+/// The request breaks a rule, or is none of this kind.
+pub fn check_connect(
+    request: &request::Parts,
+    protocol: Option<&str>,
+    policy: &ServerPolicy,
+) -> Result<Opening, Refusal> {
+    let target = request.uri.to_string();
+    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes())));
+    let version = Version::Multiplexed;
+    let view = RequestView { method: request.method.as_str(), version, target: &target, headers };
+    Opening::check_connect(view, protocol, policy).map_err(|violation| Refusal::from(violation).multiplexed())
+}
+
 /// Checks the `Origin` of a request that is no handshake by the policy for handshakes, and gives it. Without one it is not a
 /// browser's, or comes from a page of the same origin that only reads.
 ///
@@ -69,7 +87,7 @@ pub fn check_origin<'r>(
 }
 
 impl Opening {
-    /// Accepts: the 101 to answer with, and what both ends have agreed on by it.
+    /// Accepts: the 101 to answer with, or the 200 to an extended CONNECT, and what both ends have agreed on by it.
     ///
     /// # Errors
     ///
@@ -77,7 +95,9 @@ impl Opening {
     pub fn accept_http(&self, acceptance: &Acceptance<'_>) -> Result<(Response<()>, Agreed), FieldError> {
         let (headers, agreed) = self.answer(acceptance)?;
         let mut response = Response::new(());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        if self.key().is_some() {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        }
         append(response.headers_mut(), headers.iter().map(|(name, value)| (&**name, &**value)));
         Ok((response, agreed))
     }

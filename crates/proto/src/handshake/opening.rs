@@ -44,7 +44,8 @@ pub struct Opening {
     /// Separated by commas, which no token has in it.
     subprotocols: Box<str>,
     offers: Vec<Offer>,
-    key: Key,
+    /// There is none in HTTP/2 (RFC 8441 §5).
+    key: Option<Key>,
 }
 
 /// The headers that the rules are about, gathered in one pass.
@@ -115,6 +116,16 @@ impl<'a> Fields<'a> {
         }
         fields
     }
+
+    /// §4.2.1, item 6.
+    fn check_version(&self) -> Result<(), Violation> {
+        let version = self.version.only(Rule::Version, Rule::Version)?;
+        if version == b"13" { Ok(()) } else { Err(Violation::new(Rule::Version).found(version)) }
+    }
+}
+
+fn parse_host(text: &[u8]) -> Result<Authority, Violation> {
+    Authority::parse(text).ok_or_else(|| Violation::new(Rule::HostInvalid).found(text))
 }
 
 impl Opening {
@@ -136,13 +147,9 @@ impl Opening {
 
         // Item 2: a Host, which an absolute URL overrides (RFC 9112 §3.2.2).
         let host = fields.host.only(Rule::HostMissing, Rule::HostRepeated)?;
-        let invalid = |text: &[u8]| Violation::new(Rule::HostInvalid).found(text);
-        let mut authority = Authority::parse(host).ok_or_else(|| invalid(host))?;
-        let mut host = host;
-        if let Some(text) = from_target {
-            host = text.as_bytes();
-            authority = Authority::parse(host).ok_or_else(|| invalid(host))?;
-        }
+        parse_host(host)?;
+        let host = from_target.map_or(host, str::as_bytes);
+        let authority = parse_host(host)?;
         // §4.1: "an HTTP Upgrade request", which a body would follow as if it were frames.
         if let Some(value) = fields.body {
             return Err(Violation::new(Rule::Body).found(value));
@@ -155,20 +162,60 @@ impl Opening {
             return Err(Violation::new(Rule::Connection));
         }
         // Item 6, before the key: a client of another version may have another idea of one.
-        let version = fields.version.only(Rule::Version, Rule::Version)?;
-        if version != b"13" {
-            return Err(Violation::new(Rule::Version).found(version));
-        }
+        fields.check_version()?;
         // Item 5.
         let key = fields.key.only(Rule::KeyMissing, Rule::KeyRepeated)?;
         let key = Key::parse(key).ok_or_else(|| Violation::new(Rule::KeyInvalid).found(key))?;
+        Self::gathered(fields, host, &authority, Some(key), policy)
+    }
+
+    /// Checks an extended CONNECT by RFC 8441 §5: the rules of §4.2.1 that are not about the upgrade of HTTP/1.1. `protocol` is
+    /// the pseudo-header `:protocol`; without one it is no extended CONNECT.
+    #[cfg(feature = "http")]
+    pub(crate) fn check_connect<'a>(
+        request: RequestView<'a, impl Iterator<Item = (&'a str, &'a [u8])>>,
+        protocol: Option<&str>,
+        policy: &ServerPolicy,
+    ) -> Result<Self, Violation> {
+        if request.method != "CONNECT" {
+            return Err(Violation::new(Rule::ConnectMethod).found(request.method.as_bytes()));
+        }
+        match protocol {
+            None => return Err(Violation::new(Rule::ConnectMethod)),
+            Some("websocket") => {}
+            Some(other) => return Err(Violation::new(Rule::ConnectProtocol).found(other.as_bytes())),
+        }
+        let form = || Violation::new(Rule::TargetForm).found(request.target.as_bytes());
+        // `:scheme`, `:authority` and `:path` are all there (RFC 8441 §4).
+        let host = target_authority(request.target).flatten().ok_or_else(form)?.as_bytes();
+        let authority = parse_host(host)?;
+        let fields = Fields::gather(request.headers);
+        // What stands beside `:authority` must be the same (RFC 9113 §8.3.1).
+        if let Some(other) = fields.host.first.filter(|other| *other != host || fields.host.again) {
+            return Err(Violation::new(Rule::HostRepeated).found(other));
+        }
+        if let Some(value) = fields.body {
+            return Err(Violation::new(Rule::Body).found(value));
+        }
+        fields.check_version()?;
+        Self::gathered(fields, host, &authority, None, policy)
+    }
+
+    /// Items 7 to 9 of the list.
+    fn gathered(
+        fields: Fields<'_>,
+        host: &[u8],
+        authority: &Authority,
+        key: Option<Key>,
+        policy: &ServerPolicy,
+    ) -> Result<Self, Violation> {
         // Item 7.
         let origin = match fields.origin.first {
             Some(value) if fields.origin.again => {
                 return Err(Violation::new(Rule::OriginInvalid).found(value));
             }
             Some(value) => {
-                policy.origin.check(value, &authority)?;
+                policy.origin.check(value, authority)?;
                 Some(String::from_utf8_lossy(value).into())
             }
             None => None,
@@ -204,9 +251,9 @@ impl Opening {
         &self.offers
     }
 
-    /// The client's key (§11.3.1).
-    pub const fn key(&self) -> &Key {
-        &self.key
+    /// The client's key (§11.3.1). HTTP/2 has none.
+    pub const fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
     }
 
     /// The response's headers, and what was agreed on by it (§4.2.2).
@@ -219,11 +266,12 @@ impl Opening {
         let subprotocol = acceptance.subprotocols.iter().find(offered).map(|&token| token.to_owned());
         let deflate = acceptance.deflate.and_then(|config| deflate::accept(&self.offers, config));
 
-        let mut headers: AnswerHeaders = vec![
-            ("Upgrade".into(), "websocket".into()),
-            ("Connection".into(), "Upgrade".into()),
-            ("Sec-WebSocket-Accept".into(), self.key.accept().as_str().into()),
-        ];
+        let mut headers = AnswerHeaders::new();
+        if let Some(key) = &self.key {
+            headers.push(("Upgrade".into(), "websocket".into()));
+            headers.push(("Connection".into(), "Upgrade".into()));
+            headers.push(("Sec-WebSocket-Accept".into(), key.accept().as_str().into()));
+        }
         if let Some(token) = &subprotocol {
             headers.push(("Sec-WebSocket-Protocol".into(), token.as_str().into()));
         }
@@ -249,7 +297,8 @@ impl Opening {
 
     /// Refuses the connection for the application's own reason, which is the body of the response.
     pub fn refuse(&self, status: u16, reason: &str) -> Refusal {
-        Refusal::application(status, reason)
+        let refusal = Refusal::application(status, reason);
+        if self.key.is_some() { refusal } else { refusal.multiplexed() }
     }
 }
 

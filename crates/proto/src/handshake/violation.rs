@@ -47,6 +47,8 @@ rules! {
     // Requests.
     Method 405 "RFC 6455 §4.2.1" "The method of an opening handshake is GET";
     HttpVersion 505 "RFC 6455 §4.2.1" "An opening handshake needs HTTP/1.1";
+    ConnectMethod 405 "RFC 8441 §5" "Over HTTP/2 a WebSocket is opened by CONNECT with `:protocol websocket`";
+    ConnectProtocol 501 "RFC 8441 §4" "The only protocol that CONNECT opens here is `websocket`";
     TargetForm 400 "RFC 6455 §4.2.1" "The target of an opening handshake is a path, or an absolute URL of http, https, ws or wss";
     HostMissing 400 "RFC 9112 §3.2" "A request has a Host header";
     HostRepeated 400 "RFC 9112 §3.2" "A request has only one Host header";

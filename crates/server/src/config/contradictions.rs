@@ -56,7 +56,7 @@ impl<'a> Check<'a> {
     }
 
     fn limits(&mut self) {
-        let Config { http, tls, websocket, client, channel, events, .. } = self.config;
+        let Config { http, tls, http2, websocket, client, channel, events, .. } = self.config;
         if http.listen.is_empty() {
             self.say("http", "listen", "is empty; name at least one ADDRESS:PORT");
         }
@@ -66,6 +66,7 @@ impl<'a> Check<'a> {
             }
         }
         for (at, name, value) in [
+            ("http2", "max_concurrent_streams", http2.max_concurrent_streams as usize),
             ("websocket", "message_size_limit", websocket.message_size_limit),
             ("websocket", "frame_size_limit", websocket.frame_size_limit),
             ("websocket", "fragment_limit", websocket.fragment_limit as usize),
@@ -80,6 +81,8 @@ impl<'a> Check<'a> {
         }
         for (at, name, value) in [
             ("client", "stale_close_delay", client.options.stale_close_delay),
+            ("http2", "ping_interval", http2.ping_interval),
+            ("http2", "ping_timeout", http2.ping_timeout),
             ("events", "timeout", events.timeout),
             ("events", "retry_min", events.retry_min),
         ] {

@@ -24,10 +24,10 @@ use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
 use server::{
-    Echo, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus, Shutdown, Sse,
-    WebSocket,
+    Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus,
+    Shutdown, Sse, WebSocket,
 };
-use tls::Tls;
+use tls::{Http2, Tls};
 
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
@@ -39,10 +39,12 @@ pub(crate) use schema::json_schema;
 pub(crate) struct Config {
     pub(crate) http: Http,
     pub(crate) tls: Tls,
+    pub(crate) http2: Http2,
     pub(crate) websocket: WebSocket,
     pub(crate) http_stream: HttpStream,
     pub(crate) sse: Sse,
     pub(crate) poll: Poll,
+    pub(crate) event_source: EventSource,
     pub(crate) echo: Echo,
     pub(crate) client: Client,
     pub(crate) channel: Channel,

@@ -99,6 +99,20 @@ impl Default for Poll {
     }
 }
 
+/// Channels as plain Server-Sent Events, at `/events`: for `EventSource`, without a client library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EventSource {
+    /// Serve it.
+    pub(crate) enabled: bool,
+}
+
+impl Default for EventSource {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
 /// The echo endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

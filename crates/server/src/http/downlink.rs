@@ -1,5 +1,7 @@
 //! The endpoints of clients that do not speak WebSocket: streams, polls, and commands beside them.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -10,16 +12,21 @@ use antiphon_hub::{Origin, Unheard, Uplink};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Body;
-use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 use hyper::http::request;
 use hyper::{Method, Response, StatusCode, Version};
 
-use super::name::query;
+use super::name::{queries, query};
 use super::router::{Answer, full, not_allowed, plain, refusal};
 use super::upgrade::forwarded;
 use super::{Taken, Then, cors};
-use crate::resident::{self, Dialect, Reply};
+use crate::resident::{self, Dialect, Reply, Wish};
 use crate::serve::{Pass, Settings, Transport, Worker};
+
+/// Where the client was, as a browser says it (HTML Standard §9.2.4).
+const LAST_EVENT_ID: &str = "last-event-id";
 
 /// One of the endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +34,7 @@ pub(super) enum Downlink {
     HttpStream,
     Sse,
     Poll,
+    Events,
     Emulation,
 }
 
@@ -34,12 +42,17 @@ impl Downlink {
     fn methods(self) -> &'static str {
         match self {
             Self::Sse => "GET, POST, OPTIONS",
+            Self::Events => "GET, OPTIONS",
             Self::HttpStream | Self::Poll | Self::Emulation => "POST, OPTIONS",
         }
     }
 
     fn takes(self, method: &Method) -> bool {
-        method == Method::POST || (self == Self::Sse && method == Method::GET)
+        match *method {
+            Method::GET => matches!(self, Self::Sse | Self::Events),
+            Method::POST => self != Self::Events,
+            _ => false,
+        }
     }
 }
 
@@ -134,6 +147,7 @@ impl Asked<'_> {
                 self.stream(antiphon_hub::Transport::Sse, Encoding::Json, Dialect::Events, said)
             }
             Downlink::Poll => self.poll(&body),
+            Downlink::Events => self.events(),
             Downlink::Emulation => self.emulation(&body).await,
         }
     }
@@ -188,6 +202,41 @@ impl Asked<'_> {
         }
     }
 
+    fn events(&self) -> Answer {
+        let asked = self.parts.uri.query();
+        let id =
+            self.parts.headers.get(LAST_EVENT_ID).map(HeaderValue::as_bytes).map(String::from_utf8_lossy);
+        let id = id.map(Cow::into_owned).or_else(|| query(asked, "last_event_id"));
+        let mut known = resident::read_event_id(id.as_deref().unwrap_or_default());
+        let positions: BTreeMap<_, _> =
+            queries(asked, "channel").map(|channel| (channel.clone(), known.remove(&channel))).collect();
+        let limit = self.settings.config.client.options.channel_limit;
+        if positions.is_empty() || (limit > 0 && positions.len() > limit) {
+            let sentence = format!(
+                "{} channels are asked for: name from 1 to {limit}, as in /events?channel=A&channel=B.\n",
+                positions.len()
+            );
+            return (plain(StatusCode::BAD_REQUEST, &sentence), None);
+        }
+        let has_envelope = query(asked, "envelope").is_some_and(|value| value == "1" || value == "true");
+        let wish = Wish { positions, comes_back: id.is_some(), has_envelope };
+        match self.enter(Transport::EventSource) {
+            Ok(pass) => {
+                let origin = self.origin(antiphon_hub::Transport::EventSource, Encoding::Json);
+                let token = self.bearer().or_else(|| query(asked, "token")).unwrap_or_default();
+                self.taken(Taken::Events { wish, token, origin, pass, reply: self.reply() })
+            }
+            Err(answer) => answer,
+        }
+    }
+
+    /// The token of the Authorization header (RFC 6750 §2.1).
+    fn bearer(&self) -> Option<String> {
+        let value = self.parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    }
+
     async fn emulation(&self, body: &[u8]) -> Answer {
         let Ok(request) = EmulationRequest::decode_body(self.encoding(), body) else {
             return unread("{\"session\":\"...\",\"data\":\"...\"}");
@@ -218,13 +267,13 @@ impl Asked<'_> {
 
     /// What matters of the request for its response.
     fn reply(&self) -> Reply {
-        let is_chunkable = self.parts.version == Version::HTTP_11;
+        let is_lasting = self.parts.version == Version::HTTP_11;
         let says = |token: &str| {
             let values =
                 self.parts.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
             values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
         };
-        Reply { is_chunkable, keeps_alive: is_chunkable && !says("close"), headers: self.headers.clone() }
+        Reply { keeps_alive: is_lasting && !says("close"), headers: self.headers.clone(), head: None }
     }
 
     /// The response is not hyper's to write.

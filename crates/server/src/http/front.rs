@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Instant;
 
 use crate::stream::Stream;
 use antiphon_proto::handshake::Refusal;
@@ -16,12 +17,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::task::spawn_local;
 
-use super::head::{self, NoHead};
+use super::h2;
+use super::head::{self, First, NoHead};
 use super::rewind::Rewind;
 use super::upgrade::{Kind, Upgrade};
 use super::{Taken, Then, router};
 use crate::metrics::Endpoint;
-use crate::resident::{self, AnswerTo, Carrier, Connection, EventStream};
+use crate::resident::{self, Carrier, Connection, EventStream, Events};
 use crate::serve::Worker;
 use crate::socket::{self, Echo, Opened, Raw};
 
@@ -43,13 +45,16 @@ pub(crate) fn go_on(worker: &Rc<Worker>, connection: Connection) {
 /// `read` is what was read from the stream already.
 async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: BytesMut) {
     let seat = worker.roster.seat();
-    let limits = worker.settings().handshake.limits;
+    let settings = worker.settings();
+    let (limits, speaks_http2) = (settings.handshake.limits, !settings.config.http2.disabled);
+    drop(settings);
     let first = tokio::select! {
-        first = head::read(&mut stream, read, limits) => first,
+        first = head::read(&mut stream, read, limits, speaks_http2) => first,
         () = poll_fn(|cx| seat.poll_draining(cx)) => return,
     };
     let first = match first {
-        Ok(first) => first,
+        Ok(First::Head(first)) => first,
+        Ok(First::Preface(first)) => return drop(spawn_local(h2::serve(worker, stream, peer, first, seat))),
         Err(NoHead::Gone) => return,
         Err(NoHead::Refused(refusal)) => return refuse(&worker, stream, peer, &refusal).await,
     };
@@ -95,7 +100,7 @@ async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: By
     let (stream, read) = parts.io.into_inner().into_parts(parts.read_buf);
     match (outcome, then.take()) {
         (Ok(()), Some(Then::Upgrade(upgrade))) => start(worker, stream, read, upgrade),
-        (Ok(()), Some(Then::Take(taken))) => take(&worker, stream, peer, read.into(), taken),
+        (Ok(()), Some(Then::Take(taken))) => take(&worker, stream, peer, BytesMut::from(&*read), taken),
         (Ok(()), None) => head::close(stream).await,
         (Err(error), _) if error.is_timeout() && !read.is_empty() => {
             refuse(&worker, stream, peer, &Refusal::timeout()).await;
@@ -109,13 +114,18 @@ async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: By
 }
 
 /// Lets a session write the response, in a task of its own.
-fn take(worker: &Rc<Worker>, stream: Stream, peer: IpAddr, read: BytesMut, taken: Taken) {
-    let connection = |stream, reply| AnswerTo::Connection(Box::new(Connection { stream, peer, read, reply }));
+pub(super) fn take(worker: &Rc<Worker>, stream: Stream, peer: IpAddr, read: BytesMut, taken: Taken) {
+    let limit = worker.settings().config.client.options.queue_max_size;
+    let connection = |stream, reply| Connection { stream, peer, read, reply };
     match taken {
         Taken::Stream { dialect, said, origin, pass, reply } => {
-            let limit = worker.settings().config.client.options.queue_max_size;
-            let stream = EventStream::new(stream, dialect, &reply, limit);
+            let stream = EventStream::new(stream, dialect, reply, limit);
             resident::start(worker, Carrier::Stream(Box::new(stream)), origin, pass, said);
+        }
+        Taken::Events { wish, token, origin, pass, reply } => {
+            let said = wish.commands(&token).into();
+            let events = Events::new(stream, reply, wish, limit, Instant::now());
+            resident::start(worker, Carrier::Events(Box::new(events)), origin, pass, said);
         }
         Taken::FirstPoll { request, origin, pass, reply } => {
             resident::start_poll(worker, connection(stream, reply), origin, pass, request);
@@ -131,7 +141,7 @@ async fn refuse(worker: &Worker, stream: Stream, peer: IpAddr, refusal: &Refusal
 }
 
 /// Runs the WebSocket in a task of its own: this one has had room for hyper, and is freed.
-fn start(worker: Rc<Worker>, stream: Stream, read: Bytes, upgrade: Upgrade) {
+pub(super) fn start(worker: Rc<Worker>, stream: Stream, read: Bytes, upgrade: Upgrade) {
     let Upgrade { kind, pass } = upgrade;
     let opened = |agreed| Opened { worker, stream, read, agreed, pass };
     match kind {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hyper::Version;
 use hyper::header::HOST;
 use hyper::http::request;
 use hyper::http::uri::Authority;
@@ -13,8 +14,13 @@ use hyper::http::uri::Authority;
 /// another.
 pub(super) fn check(request: &request::Parts, loopback_only: bool) -> Result<(), (u16, String)> {
     let mut hosts = request.headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return Err((400, "A request needs one Host header, no more and no less.".into()));
+    let host = match (hosts.next(), hosts.next(), request.uri.authority()) {
+        (Some(host), None, _) => host,
+        // In HTTP/2 `:authority` stands for it (RFC 9113 §8.3.1).
+        (None, None, Some(authority)) if request.version >= Version::HTTP_2 => {
+            return only_loopback(authority.host(), loopback_only);
+        }
+        _ => return Err((400, "A request needs one Host header, no more and no less.".into())),
     };
     let invalid = || (400, format!("The Host header is not a host: {host:?}."));
     let authority: Authority = host.to_str().ok().and_then(|host| host.parse().ok()).ok_or_else(invalid)?;
@@ -24,7 +30,10 @@ pub(super) fn check(request: &request::Parts, loopback_only: bool) -> Result<(),
         return Err(invalid());
     }
     // An absolute target overrides the header (RFC 9112 §3.2.2).
-    let host = request.uri.host().unwrap_or(authority.host());
+    only_loopback(request.uri.host().unwrap_or(authority.host()), loopback_only)
+}
+
+fn only_loopback(host: &str, loopback_only: bool) -> Result<(), (u16, String)> {
     if loopback_only && !is_loopback(host) {
         return Err((
             403,
@@ -80,6 +89,12 @@ mod tests {
             assert_eq!(status("/", &[host]), expected, "{host:?}");
         }
         assert_eq!(status("/", &[]), 400);
+        assert_eq!(status("http://localhost/", &[]), 400);
+        for (target, expected) in [("https://localhost/", 200), ("https://example.com/", 403), ("/", 400)] {
+            let (mut parts, ()) = Request::get(target).body(()).unwrap().into_parts();
+            parts.version = Version::HTTP_2;
+            assert_eq!(check(&parts, true).map_or_else(|(status, _)| status, |()| 200), expected, "{target}");
+        }
         assert_eq!(status("/", &["localhost", "localhost"]), 400);
         assert_eq!(status("http://example.com/", &["localhost"]), 403);
         assert_eq!(status("http://localhost/", &["example.com"]), 200);

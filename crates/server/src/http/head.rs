@@ -20,12 +20,25 @@ pub(super) enum NoHead {
     Refused(Refusal),
 }
 
-/// Reads until a head is whole, of which `buffer` has been read already. What follows it may be among the bytes.
+/// What a connection begins with. What follows it may be among the bytes.
+#[derive(Debug)]
+pub(super) enum First {
+    /// A whole head of HTTP/1.
+    Head(Bytes),
+    /// The preface of HTTP/2.
+    Preface(Bytes),
+}
+
+/// With which a client begins who knows that the server speaks HTTP/2 (RFC 9113 §3.4). It looks like a head, and is none.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Reads until a head is whole, of which `buffer` has been read already, or the preface of HTTP/2 where that is spoken.
 pub(super) async fn read(
     stream: &mut Stream,
     mut buffer: BytesMut,
     limits: HeadLimits,
-) -> Result<Bytes, NoHead> {
+    speaks_http2: bool,
+) -> Result<First, NoHead> {
     let mut scanner = HeadScanner::request(limits);
     let reading = async {
         let mut is_new = !buffer.is_empty();
@@ -38,15 +51,22 @@ pub(super) async fn read(
                 }
             }
             is_new = false;
+            if speaks_http2 && buffer.starts_with(PREFACE) {
+                return Ok(true);
+            }
+            if speaks_http2 && PREFACE.starts_with(&buffer) {
+                continue;
+            }
             match scanner.scan(&buffer) {
                 Scan::Incomplete => {}
-                Scan::Complete { .. } => return Ok(()),
+                Scan::Complete { .. } => return Ok(false),
                 Scan::Refused(violation) => return Err(NoHead::Refused(violation.into())),
             }
         }
     };
     match tokio::time::timeout(TIMEOUT, reading).await {
-        Ok(Ok(())) => Ok(buffer.freeze()),
+        Ok(Ok(true)) => Ok(First::Preface(buffer.freeze())),
+        Ok(Ok(false)) => Ok(First::Head(buffer.freeze())),
         Ok(Err(none)) => Err(none),
         // A browser opens connections in advance; one that was never used hears nothing.
         Err(_) if buffer.is_empty() => Err(NoHead::Gone),
@@ -108,7 +128,8 @@ mod tests {
     async fn half_a_head_hears_408_and_nothing_hears_nothing() {
         let (mut client, mut server) = pair().await;
         client.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
-        let Err(NoHead::Refused(refusal)) = read(&mut server, BytesMut::new(), HeadLimits::default()).await
+        let Err(NoHead::Refused(refusal)) =
+            read(&mut server, BytesMut::new(), HeadLimits::default(), true).await
         else {
             panic!("it was read");
         };
@@ -121,10 +142,16 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with(refusal.body()), "{answer}");
 
         let (_client, mut server) = pair().await;
-        assert!(matches!(read(&mut server, BytesMut::new(), HeadLimits::default()).await, Err(NoHead::Gone)));
+        assert!(matches!(
+            read(&mut server, BytesMut::new(), HeadLimits::default(), true).await,
+            Err(NoHead::Gone)
+        ));
         let (client, mut server) = pair().await;
         drop(client);
-        assert!(matches!(read(&mut server, BytesMut::new(), HeadLimits::default()).await, Err(NoHead::Gone)));
+        assert!(matches!(
+            read(&mut server, BytesMut::new(), HeadLimits::default(), true).await,
+            Err(NoHead::Gone)
+        ));
     }
 
     #[tokio::test(start_paused = true)]

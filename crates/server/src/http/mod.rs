@@ -9,10 +9,12 @@
 //! After a 101 hyper gives the stream back, and its buffers go.
 
 mod asset;
+mod body;
 mod cors;
 mod downlink;
 mod front;
 mod guard;
+mod h2;
 mod head;
 mod name;
 mod rewind;
@@ -24,7 +26,7 @@ use antiphon_hub::Origin;
 use antiphon_hub::protocol::PollRequest;
 use bytes::Bytes;
 
-use crate::resident::{Dialect, Reply};
+use crate::resident::{Dialect, Reply, Wish};
 use crate::serve::Pass;
 
 pub(crate) use front::{go_on, serve};
@@ -44,6 +46,19 @@ enum Then {
 #[derive(Debug)]
 enum Taken {
     Stream { dialect: Dialect, said: Bytes, origin: Origin, pass: Pass, reply: Reply },
+    Events { wish: Wish, token: String, origin: Origin, pass: Pass, reply: Reply },
     FirstPoll { request: PollRequest, origin: Origin, pass: Pass, reply: Reply },
     Poll { request: PollRequest, reply: Reply },
+}
+
+impl Taken {
+    /// What matters of the request for its response.
+    fn reply_mut(&mut self) -> &mut Reply {
+        match self {
+            Self::Stream { reply, .. }
+            | Self::Events { reply, .. }
+            | Self::FirstPoll { reply, .. }
+            | Self::Poll { reply, .. } => reply,
+        }
+    }
 }

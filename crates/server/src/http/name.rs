@@ -20,12 +20,16 @@ pub(super) fn parse(segment: &str, limit: usize) -> Result<String, String> {
     Ok(name)
 }
 
-/// The first value of a parameter in a query (URL Standard, §5.1: `+` is a space).
+/// The first value of a parameter in a query.
 pub(super) fn query(query: Option<&str>, name: &str) -> Option<String> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
-    let value =
-        pairs.filter(|(key, _)| decode(key).as_deref() == Some(name)).map(|(_, value)| value).next()?;
-    decode(&value.replace('+', " "))
+    queries(query, name).next()
+}
+
+/// The values of a parameter in a query (URL Standard, §5.1: `+` is a space). What is not percent-encoded UTF-8 is passed over.
+pub(super) fn queries<'q>(query: Option<&'q str>, name: &'q str) -> impl Iterator<Item = String> + use<'q> {
+    let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let values = pairs.filter(move |(key, _)| decode(key).as_deref() == Some(name)).map(|(_, value)| value);
+    values.filter_map(|value| decode(&value.replace('+', " ")))
 }
 
 /// Percent-decoded UTF-8 (RFC 3986 §2.1).

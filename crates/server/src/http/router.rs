@@ -189,6 +189,7 @@ impl Route<'_> {
             Self::Downlink(Downlink::HttpStream) => Endpoint::HttpStream,
             Self::Downlink(Downlink::Sse) => Endpoint::Sse,
             Self::Downlink(Downlink::Poll) => Endpoint::Poll,
+            Self::Downlink(Downlink::Events) => Endpoint::EventSource,
             Self::Downlink(Downlink::Emulation) => Endpoint::Emulation,
             Self::Asset(_) => Endpoint::Asset,
             Self::Health | Self::Ready => Endpoint::Health,
@@ -228,6 +229,7 @@ fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
         }
         "/connection/sse" if config.sse.enabled => return Route::Downlink(Downlink::Sse),
         "/connection/poll" if config.poll.enabled => return Route::Downlink(Downlink::Poll),
+        "/events" if config.event_source.enabled => return Route::Downlink(Downlink::Events),
         "/emulation" if config.emulates() => return Route::Downlink(Downlink::Emulation),
         "/health" if config.health.enabled => return Route::Health,
         "/ready" if config.health.enabled => return Route::Ready,

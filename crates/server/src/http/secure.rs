@@ -59,7 +59,7 @@ mod tests {
     /// Time passes by itself here when nothing else happens.
     #[tokio::test(start_paused = true)]
     async fn who_does_not_begin_is_not_waited_for() {
-        let tls = Tls::new(self_signed().unwrap().identity).unwrap();
+        let tls = Tls::new(self_signed().unwrap().identity, &[]).unwrap();
         for said in [&b""[..], b"\x16\x03\x01"] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

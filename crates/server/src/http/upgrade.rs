@@ -7,8 +7,9 @@ use antiphon_hub::protocol::Encoding;
 use antiphon_hub::rules::SubscribeRule;
 use antiphon_hub::{Origin, Transport};
 use antiphon_proto::handshake::{Acceptance, Agreed, Refusal, http};
-use hyper::Response;
+use hyper::ext::Protocol;
 use hyper::http::request;
+use hyper::{Response, Version};
 
 use super::name;
 use super::router::Socket;
@@ -41,7 +42,12 @@ pub(super) fn accept(
     peer: IpAddr,
     socket: Socket<'_>,
 ) -> Result<(Response<()>, Kind), Refusal> {
-    let opening = http::check(request, &settings.handshake)?;
+    let opening = if request.version == Version::HTTP_2 {
+        let protocol = request.extensions.get::<Protocol>().map(Protocol::as_str);
+        http::check_connect(request, protocol, &settings.handshake)?
+    } else {
+        http::check(request, &settings.handshake)?
+    };
     let spoken = [Encoding::Json.subprotocol(), Encoding::Protobuf.subprotocol()];
     let subprotocols: &[&str] = match socket {
         Socket::Client => &spoken,

@@ -9,6 +9,7 @@ use antiphon_proto::{CloseCode, Event, Kind, Prepared, SendError, Side};
 use antiphon_socket::{self as socket, Flush, WebSocket};
 use bytes::Bytes;
 
+use super::events::Events;
 use super::poll::{Outcome, Poll};
 use super::stream::{EventStream, Full};
 use crate::socket::close;
@@ -17,12 +18,16 @@ use crate::stream::{Parked, Stream};
 /// So many bytes of commands are taken from one turn; the rest is read when they are done.
 const TURN_BYTES: usize = 64 * 1024;
 
+/// And so many messages: well below what may wait in a session.
+const TURN_MESSAGES: usize = 128;
+
 /// What a client listens on at the time.
 #[derive(Debug)]
 pub(crate) enum Carrier<S = Stream> {
     /// With the kind of its messages.
     Socket(WebSocket<S>, Kind),
     Stream(Box<EventStream<S>>),
+    Events(Box<Events<S>>),
     Poll(Box<Poll<S>>),
 }
 
@@ -42,6 +47,7 @@ impl<S> Carrier<S> {
         Ok(match self {
             Self::Socket(socket, kind) => Carrier::Socket(socket.try_map_stream(change)?, kind),
             Self::Stream(stream) => Carrier::Stream(Box::new(stream.try_map_stream(change)?)),
+            Self::Events(events) => Carrier::Events(Box::new(events.try_map_stream(change)?)),
             Self::Poll(poll) => Carrier::Poll(Box::new(poll.try_map_stream(change)?)),
         })
     }
@@ -71,6 +77,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, _) => taken(socket.queue(frame)),
             Self::Stream(stream) => stream.push(frame.payload()),
+            Self::Events(events) => events.hear(frame.payload()),
             Self::Poll(_) => Ok(()),
         }
     }
@@ -80,6 +87,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, kind) => taken(socket.connection_mut().send_bytes(*kind, message)),
             Self::Stream(stream) => stream.push(&message),
+            Self::Events(events) => events.hear(&message),
             Self::Poll(_) if counts => Ok(()),
             Self::Poll(poll) => {
                 poll.aside(message);
@@ -93,6 +101,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, _) => close(socket.connection_mut(), code, reason),
             Self::Stream(stream) => stream.finish(),
+            Self::Events(events) => events.finish(),
             Self::Poll(poll) if poll.is_waiting() => {
                 poll.answer_with(std::iter::empty());
             }
@@ -105,6 +114,7 @@ impl Carrier {
         match self {
             Self::Socket(socket, _) => socket.try_flush(),
             Self::Stream(stream) => stream.try_flush(),
+            Self::Events(events) => events.stream_mut().try_flush(),
             // Its task gathers the answer.
             Self::Poll(_) => Flush::Blocked,
         }
@@ -121,6 +131,7 @@ impl Carrier {
         let socket = match self {
             Self::Socket(socket, _) => socket,
             Self::Stream(stream) => return stream.poll(cx).map(|()| Some(End::Gone)),
+            Self::Events(events) => return events.stream_mut().poll(cx).map(|()| Some(End::Gone)),
             Self::Poll(poll) => {
                 return poll.poll(cx).map(|outcome| match outcome {
                     Outcome::Answered => Some(End::Answered),
@@ -133,7 +144,7 @@ impl Carrier {
             ready!(socket.poll_written(cx));
             return Turn::Pending;
         }
-        let mut taken = 0;
+        let (mut taken, mut count) = (0, 0);
         let turn = ready!(socket.poll_turn(cx, &mut |_, event| {
             let message = match event {
                 Event::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
@@ -141,8 +152,12 @@ impl Carrier {
                 _ => return ControlFlow::Continue(()),
             };
             taken += message.len();
+            count += 1;
             receive(message);
-            if taken < TURN_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            match taken < TURN_BYTES && count < TURN_MESSAGES {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
         }));
         Turn::Ready(match turn {
             socket::Turn::Paused => None,
@@ -150,11 +165,20 @@ impl Carrier {
         })
     }
 
-    /// Waits no longer than this, where it is a poll that waits.
+    /// When it has something to do though nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Poll(poll) if poll.is_waiting() => Some(poll.until),
+            Self::Events(events) => Some(events.heartbeat),
             _ => None,
+        }
+    }
+
+    /// Does what is due.
+    pub(super) fn beat(&mut self, now: Instant) -> Result<(), Full> {
+        match self {
+            Self::Events(events) if events.heartbeat <= now => events.beat(now),
+            _ => Ok(()),
         }
     }
 }

@@ -13,7 +13,7 @@ use antiphon_socket::Flush;
 use bytes::Bytes;
 
 use super::carrier::{Carrier, End};
-use super::poll::{AnswerTo, Poll};
+use super::poll::{Connection, Poll};
 use super::stream::Full;
 use crate::http;
 use crate::serve::{Pass, Seat, Worker};
@@ -126,7 +126,7 @@ impl Line {
         }
         let replay = self.replay.borrow();
         let Some(replay) = &*replay else { return };
-        let is_told = matches!(&*self.carrier.borrow(), Some(Carrier::Socket(..) | Carrier::Stream(_)));
+        let is_told = !matches!(&*self.carrier.borrow(), Some(Carrier::Poll(_)) | None);
         if is_told {
             self.told.set(replay.count());
         } else if replay.dropped() > self.told.get() {
@@ -166,6 +166,14 @@ impl Line {
         let window = self.worker.settings().config.shutdown.drain_window.0.as_millis();
         let window = u32::try_from(window).unwrap_or(u32::MAX);
         getrandom::u32().unwrap_or_default() % window.max(1)
+    }
+
+    /// Shows that the connection lives, where the session does not.
+    pub(super) fn beat(&self, now: Instant) {
+        let outcome = self.carrier.borrow_mut().as_mut().map(|carrier| carrier.beat(now));
+        if outcome == Some(Err(Full)) {
+            self.note_overrun();
+        }
     }
 
     /// Answers a poll, where there is something to say or it has waited long enough.
@@ -337,9 +345,9 @@ fn code(disconnect: &Disconnect) -> u16 {
 }
 
 /// A poll that waits for as long as one may.
-pub(super) fn patient(worker: &Worker, answer_to: AnswerTo) -> Poll {
+pub(super) fn patient(worker: &Worker, connection: Connection) -> Poll {
     let timeout: Duration = worker.settings().config.client.options.poll_timeout.0;
-    Poll::new(answer_to, 0, Instant::now() + timeout)
+    Poll::new(connection, Instant::now() + timeout)
 }
 
 impl Member for Line {

@@ -9,6 +9,7 @@
 //! A plain WebSocket is one carrier for life. A session that can be resumed outlives its carriers: `docs/design/transports.md`.
 
 mod carrier;
+mod events;
 mod head;
 mod inbox;
 mod line;
@@ -34,9 +35,10 @@ use carrier::End;
 use line::Line;
 
 pub(crate) use carrier::Carrier;
-pub(crate) use head::Reply;
+pub(crate) use events::{Events, Wish, read_event_id};
+pub(crate) use head::{Head, Reply};
 pub(crate) use inbox::{Inbox, Lines, Outboxes, serve};
-pub(crate) use poll::{AnswerTo, Connection};
+pub(crate) use poll::Connection;
 pub(crate) use stream::{Dialect, EventStream};
 pub(crate) use uplink::{answer as unheard, uplink};
 
@@ -70,18 +72,18 @@ pub(crate) fn start(worker: &Rc<Worker>, carrier: Carrier, origin: Origin, pass:
 /// Starts the session of a client that polls for the first time.
 pub(crate) fn start_poll(
     worker: &Rc<Worker>,
-    answer_to: AnswerTo,
+    connection: Connection,
     origin: Origin,
     pass: Pass,
     request: PollRequest,
 ) {
-    let poll = line::patient(worker, answer_to);
+    let poll = line::patient(worker, connection);
     start(worker, Carrier::Poll(Box::new(poll)), origin, pass, request.commands);
 }
 
 /// Answers a poll of a session that there is.
-pub(crate) fn go_on(worker: &Rc<Worker>, answer_to: AnswerTo, request: PollRequest) {
-    let poll = line::patient(worker, answer_to);
+pub(crate) fn go_on(worker: &Rc<Worker>, connection: Connection, request: PollRequest) {
+    let poll = line::patient(worker, connection);
     if let Err(poll) = inbox::poll(worker, request, poll) {
         refuse_poll(worker, poll, Unheard::Gone);
     }
@@ -193,6 +195,7 @@ impl Future for Resident {
             }
             line.forget_acked();
             line.answer(now);
+            line.beat(now);
             let deadlines = [session.deadline().filter(|_| !session.is_ended()), line.deadline()];
             if let Some(deadline) = deadlines.into_iter().flatten().min() {
                 line.seat.register(cx, Some(deadline));

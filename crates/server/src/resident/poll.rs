@@ -8,7 +8,6 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use hyper::StatusCode;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::sync::oneshot;
 
 use super::head::{self, Reply};
 use crate::stream::Stream;
@@ -22,7 +21,7 @@ const AHEAD: usize = 16 * 1024;
 /// A request that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Poll<S = Stream> {
-    answer_to: AnswerTo<S>,
+    connection: Box<Connection<S>>,
     /// How many messages the client has had.
     pub(super) from: u64,
     /// What goes into the answer without being counted.
@@ -32,16 +31,7 @@ pub(crate) struct Poll<S = Stream> {
     state: State,
 }
 
-/// Where the answer goes.
-#[derive(Debug)]
-pub(crate) enum AnswerTo<S = Stream> {
-    /// To a connection that serves no other request meanwhile.
-    Connection(Box<Connection<S>>),
-    /// To whoever holds the connection.
-    Asker(oneshot::Sender<(StatusCode, Bytes)>),
-}
-
-/// A connection over HTTP/1.1, between a request and its response.
+/// A connection between a request and its response. It serves no other request meanwhile.
 #[derive(Debug)]
 pub(crate) struct Connection<S = Stream> {
     pub(crate) stream: S,
@@ -68,21 +58,16 @@ pub(super) enum Outcome {
 }
 
 impl<S> Poll<S> {
-    pub(crate) fn new(answer_to: AnswerTo<S>, from: u64, until: Instant) -> Self {
-        Self { answer_to, from, asides: Vec::new(), until, state: State::Waiting }
+    pub(crate) fn new(connection: Connection<S>, until: Instant) -> Self {
+        Self { connection: Box::new(connection), from: 0, asides: Vec::new(), until, state: State::Waiting }
     }
 
     /// The same poll on another form of its connection.
     pub(super) fn try_map_stream<T, E>(self, change: impl FnOnce(S) -> Result<T, E>) -> Result<Poll<T>, E> {
-        let answer_to = match self.answer_to {
-            AnswerTo::Connection(connection) => {
-                let Connection { stream, peer, read, reply } = *connection;
-                AnswerTo::Connection(Box::new(Connection { stream: change(stream)?, peer, read, reply }))
-            }
-            AnswerTo::Asker(asker) => AnswerTo::Asker(asker),
-        };
-        let Self { from, asides, until, state, .. } = self;
-        Ok(Poll { answer_to, from, asides, until, state })
+        let Self { connection, from, asides, until, state } = self;
+        let Connection { stream, peer, read, reply } = *connection;
+        let connection = Box::new(Connection { stream: change(stream)?, peer, read, reply });
+        Ok(Poll { connection, from, asides, until, state })
     }
 
     /// Adds what does not count.
@@ -121,18 +106,8 @@ impl<S> Poll<S> {
 
     /// Answers.
     pub(crate) fn answer(&mut self, status: StatusCode, body: &[u8]) {
-        self.state = match &mut self.answer_to {
-            AnswerTo::Connection(connection) => {
-                State::Answering { out: head::whole(status, &connection.reply, body), written: 0 }
-            }
-            AnswerTo::Asker(asker) => {
-                let (closed, _) = oneshot::channel();
-                let asker = std::mem::replace(asker, closed);
-                // Whoever asked may have gone.
-                let _ = asker.send((status, Bytes::copy_from_slice(body)));
-                State::Answered
-            }
-        };
+        let out = head::whole(status, &mut self.connection.reply, "application/json", body);
+        self.state = State::Answering { out, written: 0 };
     }
 }
 
@@ -146,15 +121,7 @@ fn add(body: &mut Vec<u8>, message: &[u8]) {
 impl Poll {
     /// Waits, and gives the answer once there is one.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Turn<Outcome> {
-        let connection = match &mut self.answer_to {
-            AnswerTo::Connection(connection) => connection,
-            AnswerTo::Asker(asker) => {
-                return match self.state {
-                    State::Waiting => asker.poll_closed(cx).map(|()| Outcome::Gone),
-                    _ => Turn::Ready(Outcome::Answered),
-                };
-            }
-        };
+        let connection = &mut *self.connection;
         let stream = Pin::new(&mut connection.stream);
         match &mut self.state {
             State::Waiting => {
@@ -175,10 +142,7 @@ impl Poll {
 
     /// The connection, when it has its answer and can serve another request.
     pub(super) fn into_connection(self) -> Option<Connection> {
-        match (self.answer_to, self.state) {
-            (AnswerTo::Connection(connection), State::Answered) => Some(*connection),
-            _ => None,
-        }
+        matches!(self.state, State::Answered).then_some(*self.connection)
     }
 }
 
@@ -216,13 +180,17 @@ mod tests {
     use super::*;
 
     fn answer(asides: &[&'static str], messages: &[Bytes]) -> (u64, String) {
-        let (asker, mut answer) = oneshot::channel();
-        let mut poll = Poll::<()>::new(AnswerTo::Asker(asker), 7, Instant::now());
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        let connection = Connection { stream: (), peer, read: BytesMut::new(), reply: Reply::default() };
+        let mut poll = Poll::new(connection, Instant::now());
+        poll.from = 7;
         asides.iter().for_each(|aside| poll.aside(Bytes::from_static(aside.as_bytes())));
         let count = poll.answer_with(messages.iter());
-        let (status, body) = answer.try_recv().unwrap();
-        assert_eq!(status, StatusCode::OK);
-        (count, String::from_utf8(body.to_vec()).unwrap())
+        let State::Answering { out, written: 0 } = poll.state else { panic!("it does not answer") };
+        let text = String::from_utf8(out).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        (count, body.to_owned())
     }
 
     #[test]

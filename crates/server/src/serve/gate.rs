@@ -20,13 +20,14 @@ pub(crate) enum Transport {
     HttpStream,
     Sse,
     Poll,
+    EventSource,
     Raw,
     Echo,
 }
 
 impl Transport {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::WebSocket, Self::HttpStream, Self::Sse, Self::Poll, Self::Raw, Self::Echo];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::WebSocket, Self::HttpStream, Self::Sse, Self::Poll, Self::EventSource, Self::Raw, Self::Echo];
 
     /// As metrics have it.
     pub(crate) fn name(self) -> &'static str {
@@ -35,6 +36,7 @@ impl Transport {
             Self::HttpStream => "http_stream",
             Self::Sse => "sse",
             Self::Poll => "poll",
+            Self::EventSource => "event_source",
             Self::Raw => "raw",
             Self::Echo => "echo",
         }

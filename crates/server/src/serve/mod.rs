@@ -181,15 +181,16 @@ async fn supervise(
 /// # Errors
 /// When the certificate and its key cannot be had; the sentence names the setting.
 fn tls(config: &Config, development: bool) -> Result<Option<Tls>, String> {
+    let protocols: &[&str] = if config.http2.disabled { &["http/1.1"] } else { &["h2", "http/1.1"] };
     match (config.tls.has_files(), development) {
         (true, true) => {
             Err("there is a certificate in [tls], so --tls-dev makes none; give one of the two".into())
         }
-        (true, false) => Tls::new(tls::load(&config.tls.cert, &config.tls.key)?).map(Some),
+        (true, false) => Tls::new(tls::load(&config.tls.cert, &config.tls.key)?, protocols).map(Some),
         (false, true) => {
             let made = tls::self_signed()?;
             tracing::info!("TLS with a certificate made for this run; its SHA-256 is {}", made.fingerprint);
-            Tls::new(made.identity).map(Some)
+            Tls::new(made.identity, protocols).map(Some)
         }
         (false, false) => Ok(None),
     }
@@ -204,6 +205,9 @@ fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
     let before = shared.settings.load();
     if config.http != before.config.http {
         return Err("[http] cannot change while the server runs".into());
+    }
+    if config.http2.disabled != before.config.http2.disabled {
+        return Err("http2.disabled cannot change while the server runs".into());
     }
     if config.tls.has_files() != before.config.tls.has_files() {
         return Err("[tls] cannot be switched on or off while the server runs".into());
@@ -251,6 +255,7 @@ fn announce(settings: &Settings, urls: &[String]) {
              \n    chat            {first}/\
              \n    plain page      {first}/plain.html\
              \n    client protocol {socket}/connection/websocket\
+             \n    event stream    {first}/events?channel=CHANNEL\
              \n    raw channels    {socket}/raw/CHANNEL\
              \n    echo            {socket}/echo\
              \n    server API      {first}/api\

@@ -29,11 +29,11 @@ pub(crate) struct Tls {
 struct Shown(ArcSwap<CertifiedKey>);
 
 impl Tls {
-    /// With this certificate until there is another. TLS 1.2 and 1.3; sessions are resumed on every worker, by tickets.
+    /// With this certificate until there is another, and these protocols by ALPN, the most wanted first. TLS 1.2 and 1.3; sessions are resumed on every worker, by tickets.
     ///
     /// # Errors
     /// When there is no randomness for the keys of tickets.
-    pub(crate) fn new(identity: CertifiedKey) -> Result<Self, String> {
+    pub(crate) fn new(identity: CertifiedKey, protocols: &[&str]) -> Result<Self, String> {
         let shown = Arc::new(Shown(ArcSwap::from_pointee(identity)));
         let provider = Arc::new(ring::default_provider());
         let mut server = ServerConfig::builder_with_provider(provider)
@@ -41,7 +41,7 @@ impl Tls {
             .map_err(|error| format!("TLS: {error}"))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&shown) as Arc<_>);
-        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        server.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         server.ticketer = Ticketer::new().map_err(|error| format!("TLS: {error}"))?;
         Ok(Self { server: Arc::new(server), shown })
     }

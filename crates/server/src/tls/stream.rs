@@ -118,11 +118,6 @@ impl TlsStream {
         }
     }
 
-    /// The protocol that both ends agreed on by ALPN (RFC 7301).
-    pub(crate) fn protocol(&self) -> Option<&[u8]> {
-        self.session.connection.alpn_protocol()
-    }
-
     /// Reads once from the system. What is decrypted goes to `buf`, and beyond it to `plain`.
     fn poll_fill(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut scratch = INPUT.take();

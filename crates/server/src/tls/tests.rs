@@ -31,7 +31,7 @@ fn configs(version: &'static SupportedProtocolVersion) -> (Tls, Arc<ClientConfig
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    (Tls::new(identity).unwrap(), Arc::new(client))
+    (Tls::new(identity, &["http/1.1"]).unwrap(), Arc::new(client))
 }
 
 async fn tcp() -> (TcpStream, TcpStream) {
