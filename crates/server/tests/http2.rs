@@ -90,7 +90,7 @@ async fn f77_the_rules_of_the_opening_handshake_hold() {
     for (path, protocol, headers, status) in [
         ("/echo", "websocket", &[][..], 200),
         ("/echo", "connect-udp", &[], 501),
-        ("/echo", "websocket", &[("sec-websocket-version", "8")], 426),
+        ("/echo", "websocket", &[("sec-websocket-version", "8")], 400),
         ("/echo", "websocket", &[("origin", "https://localhost")], 200),
         ("/echo", "websocket", &[("origin", "https://evil.example")], 403),
         ("/echo", "websocket", &[("origin", "null")], 403),
