@@ -75,6 +75,8 @@ pub struct Session {
 struct State {
     phase: Phase,
     who: Who,
+    /// Its number among the connections of this node, in the order in which they came.
+    arrival: u64,
     /// For clients that have a secret of the session.
     thread: Option<Box<Thread>>,
     pulse: Pulse,
@@ -190,6 +192,7 @@ impl Session {
         let state = State {
             phase: Phase::Fresh,
             who: Who::default(),
+            arrival: 0,
             thread: None,
             pulse,
             rate: Rate::default(),
