@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { connect, type Options, type TransportName } from '../src/index.ts'
+import { connect, type AntiphonError, type Options, type TransportName } from '../src/index.ts'
 import { calm, FakeNetwork, stormy } from './support/network.ts'
 import { Random } from './support/random.ts'
 import { FakeServer } from './support/server.ts'
@@ -72,7 +72,7 @@ async function play(seed: number, doesRestart: boolean): Promise<void> {
       const value = ++published
       client.publish('mine', value).then(
         () => fates.set(value, 'done'),
-        (error: { fate: string }) => fates.set(value, error.fate),
+        (error: unknown) => fates.set(value, (error as AntiphonError).fate),
       )
     }
     const dice = random.between(0, 99)
