@@ -5,15 +5,17 @@ import type { FakeNetwork, Faults } from './network.ts'
 /** Things arrive in the order in which they were sent; once one has not, nothing does. */
 export class Pipe {
   readonly #faults: Faults
+  readonly #route: string
   #free = 0
   #isStalled = false
 
-  constructor(faults: Faults) {
+  constructor(faults: Faults, route: string) {
     this.#faults = faults
+    this.#route = route
   }
 
   send(arrive: () => void): void {
-    this.#free = Math.max(this.#free, Date.now() + this.#faults.latency())
+    this.#free = Math.max(this.#free, Date.now() + this.#faults.latency(this.#route))
     setTimeout(() => {
       this.#isStalled ||= this.#faults.isDead
       if (!this.#isStalled) arrive()
@@ -36,10 +38,10 @@ export class Exchange {
   #failure: Error | undefined
   #wake = (): void => undefined
 
-  constructor(network: FakeNetwork, resolve: (response: Response) => void, reject: (error: Error) => void, signal: AbortSignal | undefined) {
+  constructor(network: FakeNetwork, route: string, resolve: (response: Response) => void, reject: (error: Error) => void, signal: AbortSignal | undefined) {
     this.#network = network
-    this.up = new Pipe(network.faults)
-    this.#down = new Pipe(network.faults)
+    this.up = new Pipe(network.faults, route)
+    this.#down = new Pipe(network.faults, route)
     this.#resolve = resolve
     this.#reject = reject
     this.#forget = network.live(() => { this.fail() })

@@ -10,8 +10,8 @@ import type { Carrier, FakeServer, ServerSession } from './server.ts'
 export type Fault = 'none' | 'lost' | 'cut'
 
 export interface Faults {
-  /** Milliseconds on the way. */
-  latency: () => number
+  /** Milliseconds on the way, on a route such as `websocket` or `emulation`. */
+  latency: (route: string) => number
   /** Asked at every step: `lost` breaks before it has arrived, `cut` breaks after that, so that no answer returns. */
   fault: () => Fault
   /** Transports that cannot be had. */
@@ -40,9 +40,10 @@ export function calm(): Faults {
 
 /** Latencies, faults and splits at random. */
 export function stormy(random: Random, faultiness: () => number): Faults {
+  const slow = random.pick(['none', 'websocket', 'http_stream', 'emulation'])
   return {
     ...calm(),
-    latency: () => random.between(0, 40),
+    latency: (route) => random.between(0, route === slow ? 300 : 40),
     fault: () => (random.chance(faultiness()) ? (random.chance(0.5) ? 'lost' : 'cut') : 'none'),
     split: (text) => {
       const at = random.between(0, text.length)
@@ -80,8 +81,8 @@ export class FakeNetwork {
       onmessage: ((event: { data: string }) => void) | null = null
       onclose: ((event: { code: number; reason: string }) => void) | null = null
       onerror: (() => void) | null = null
-      readonly #up = new Pipe(network.faults)
-      readonly #down = new Pipe(network.faults)
+      readonly #up = new Pipe(network.faults, 'websocket')
+      readonly #down = new Pipe(network.faults, 'websocket')
       readonly #breaks = (): void => { this.#end(1006, '') }
       #session: ServerSession | undefined
       #isOver = false
@@ -156,7 +157,7 @@ export class FakeNetwork {
     if (route !== 'emulation') this.tried.push(route as TransportName)
     const fault = this.faults.fault()
     return new Promise((resolve, reject) => {
-      const request = new Exchange(this, resolve, reject, init.signal ?? undefined)
+      const request = new Exchange(this, route, resolve, reject, init.signal ?? undefined)
       request.up.send(() => {
         if (request.isOver) return
         if (fault === 'lost') request.fail()
