@@ -28,7 +28,7 @@ pub(super) struct Identity {
     pub(super) info: Bytes,
     pub(super) data: Bytes,
     pub(super) meta: Bytes,
-    subs: BTreeMap<String, SubscribeGrant>,
+    pub(super) subs: BTreeMap<String, SubscribeGrant>,
     /// The client may name channels that it may subscribe to anyway.
     may_choose: bool,
     pub(super) token: Option<Token>,

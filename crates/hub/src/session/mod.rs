@@ -393,6 +393,8 @@ impl Session {
                 if !tie::is_resumable(self) {
                     return self.end(disconnect);
                 }
+                // There is nobody to ping until the client comes back.
+                self.state.borrow_mut().pulse.pause();
                 return self.output(Output::Drop(disconnect));
             }
         }
@@ -576,7 +578,11 @@ impl Session {
         }
         match kind {
             None => return Err(Disconnect::BAD_REQUEST.into()),
-            Some(PONG) => return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?),
+            Some(PONG) => {
+                let ponged = self.state.borrow_mut().pulse.handle_pong();
+                // An answer to a ping on the transport before may come late.
+                return if tie::is_resumable(self) { Ok(None) } else { Ok(ponged.map(|()| None)?) };
+            }
             // An answer could not be told from a push.
             Some(_) if command.id == 0 && command.send.is_none() => {
                 return Err(Disconnect::BAD_REQUEST.into());

@@ -202,7 +202,7 @@ impl View {
         match heard {
             Heard::End(disconnect) | Heard::Drop(disconnect) => self.ended = Some(disconnect.clone()),
             Heard::TakeOver(to) => panic!("it goes on with {to:?}, and did not ask for a session"),
-            Heard::Message(message) => {
+            Heard::Message(message) | Heard::Aside(message) => {
                 for reply in replies(message, self.encoding) {
                     self.hear_reply(&reply);
                 }

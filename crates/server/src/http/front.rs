@@ -100,7 +100,7 @@ async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: By
     let (stream, read) = parts.io.into_inner().into_parts(parts.read_buf);
     match (outcome, then.take()) {
         (Ok(()), Some(Then::Upgrade(upgrade))) => start(worker, stream, read, upgrade),
-        (Ok(()), Some(Then::Take(taken))) => take(&worker, stream, peer, read.into(), taken),
+        (Ok(()), Some(Then::Take(taken))) => take(&worker, stream, peer, BytesMut::from(&*read), taken),
         (Ok(()), None) => head::close(stream).await,
         (Err(error), _) if error.is_timeout() && !read.is_empty() => {
             refuse(&worker, stream, peer, &Refusal::timeout()).await;

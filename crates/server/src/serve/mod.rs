@@ -255,6 +255,7 @@ fn announce(settings: &Settings, urls: &[String]) {
              \n    chat            {first}/\
              \n    plain page      {first}/plain.html\
              \n    client protocol {socket}/connection/websocket\
+             \n    event stream    {first}/events?channel=CHANNEL\
              \n    raw channels    {socket}/raw/CHANNEL\
              \n    echo            {socket}/echo\
              \n    server API      {first}/api\
