@@ -33,7 +33,7 @@ test('Chromium has page and WebSocket on one HTTP/2 connection', async (t) => {
   const sockets = metrics.split('\n').filter((line) => /^antiphon_http_requests_total.*route="raw"/.test(line))
   assert.equal(sockets.length, 1, sockets.join('\n'))
   assert.match(sockets[0], /status="200"/)
-  assert.match(metrics, /^antiphon_http2_connections_total 1$/m)
+  assert.match(metrics, /^antiphon_multiplexed_connections_total 1$/m)
   assert.deepEqual(errors, [])
 })
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use antiphon_hub::metrics::{Codes, Counter};
 
-use super::page::{PLAIN, Page};
+use super::page::Page;
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,8 +120,8 @@ impl Counts {
                 ([("route", (*endpoint).to_owned()), ("status", status)], count)
             })
         });
-        let http2 = [(PLAIN, self.http2.value())];
-        page.counters("antiphon_http2_connections_total", "Connections on which HTTP/2 was spoken", http2)?;
+        let name = "antiphon_multiplexed_connections_total";
+        page.counter(name, "Connections on which HTTP/2 was spoken", self.http2.value())?;
         page.counters("antiphon_http_requests_total", "Requests over HTTP that were answered", requests)?;
         let api = METHODS.iter().zip(&self.api).flat_map(|(method, outcomes)| {
             OUTCOMES
