@@ -84,11 +84,19 @@ async function listening(port, program) {
   throw new Error(`not in ${START_MS} ms`);
 }
 
+/** Ports that have been given out: the system may offer one again before it is listened on. */
+const given = new Set();
+
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address();
+    server.close();
+    await once(server, "close");
+    if (!given.has(port)) {
+      given.add(port);
+      return port;
+    }
+  }
 }
