@@ -576,7 +576,11 @@ impl Session {
         }
         match kind {
             None => return Err(Disconnect::BAD_REQUEST.into()),
-            Some(PONG) => return Ok(self.state.borrow_mut().pulse.handle_pong().map(|()| None)?),
+            Some(PONG) => {
+                let outcome = self.state.borrow_mut().pulse.handle_pong();
+                // In a session it may come late or twice: by a request, when the client is on another transport than the ping was.
+                return if self.tie().is_resumable() { Ok(None) } else { Ok(outcome.map(|()| None)?) };
+            }
             // An answer could not be told from a push.
             Some(_) if command.id == 0 && command.send.is_none() => {
                 return Err(Disconnect::BAD_REQUEST.into());
