@@ -8,8 +8,8 @@ export const SIZE = { width: 1040, height: 680 }
 export const PHONE = { width: 390, height: 780 }
 
 /** Opens Chromium; `CHROMIUM` names another binary than the usual one. */
-export function openBrowser() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', chromiumSandbox: false, args: FLAGS })
+export function openBrowser(flags = []) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', chromiumSandbox: false, args: [...FLAGS, ...flags] })
 }
 
 /**

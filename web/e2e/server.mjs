@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import http from 'node:http'
+import https from 'node:https'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -7,23 +9,24 @@ const STOP_LIMIT = 15_000
 
 /**
  * The server under test. With ANTIPHON_BIN (a command, arguments allowed) the tests start it on a free port and can
- * stop and start it; with ANTIPHON_URL alone they use the server that runs there.
+ * stop and start it; with ANTIPHON_URL alone they use the server that runs there. With `tls` it speaks HTTPS, with a
+ * certificate that it makes for itself.
  */
-export async function serverUnderTest() {
+export async function serverUnderTest({ tls = false } = {}) {
   const { ANTIPHON_BIN: command, ANTIPHON_URL: given } = process.env
   if (!command && !given) {
     throw new Error('Set ANTIPHON_BIN to the server binary (for example ../target/debug/antiphon), or ANTIPHON_URL to a running server.')
   }
   if (!command) return { url: given.replace(/\/$/, ''), canRestart: false, start: async () => {}, stop: async () => {} }
 
-  const url = given?.replace(/\/$/, '') ?? `http://127.0.0.1:${await freePort()}`
+  const url = given?.replace(/\/$/, '') ?? `http${tls ? 's' : ''}://127.0.0.1:${await freePort()}`
   let child
   return {
     url,
     canRestart: true,
     async start() {
       const [program, ...args] = command.split(/\s+/)
-      child = spawn(program, [...args, 'serve', '--listen', new URL(url).host], { stdio: ['ignore', 'ignore', 'inherit'] })
+      child = spawn(program, [...args, 'serve', '--listen', new URL(url).host, ...(tls ? ['--tls-dev'] : [])], { stdio: ['ignore', 'ignore', 'inherit'] })
       let failure
       child.once('error', (error) => (failure = error))
       await waitFor(url, () => failure ?? (child.exitCode === null ? undefined : new Error(`${command} ended with status ${child.exitCode}`)))
@@ -47,12 +50,23 @@ async function freePort() {
   return port
 }
 
+/** Whether the start page is there, whatever the certificate. */
+function answers(url) {
+  return new Promise((resolve) => {
+    const { get } = url.startsWith('https:') ? https : http
+    const asked = get(url, { rejectUnauthorized: false, agent: false }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode === 200)
+    })
+    asked.once('error', () => resolve(false))
+  })
+}
+
 async function waitFor(url, failure) {
   for (const end = Date.now() + START_LIMIT; Date.now() < end; await sleep(50)) {
     const error = failure()
     if (error) throw error
-    const answer = await fetch(url).catch(() => undefined)
-    if (answer?.ok) return
+    if (await answers(url)) return
   }
   throw new Error(`${url} did not answer with success within ${START_LIMIT} ms.`)
 }

@@ -6,21 +6,22 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { startRig, wishes } from "./rig.mjs";
+import { WAYS } from "./suite/all.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const installed = process.env.CLIENTS_DIR ?? join(here, "../../../target/conformance/clients");
 const { chromium } = createRequire(join(installed, "package.json"))("playwright-core");
 
-/** Runs the cases of one encoding in a page of their own. */
-async function played(browser, url, encoding) {
+/** Runs the cases of one transport and encoding in a page of their own. */
+async function played(browser, url, way) {
   const page = await browser.newPage();
   const thrown = [];
   page.on("pageerror", (error) => thrown.push(error.message));
   await page.goto(`${url}/js/page.html`);
   await page.waitForFunction("window.runCases");
-  const outcomes = await page.evaluate((options) => window.runCases(options), { encoding, concurrency: 8, ...wishes });
+  const outcomes = await page.evaluate((options) => window.runCases(options), { way, concurrency: 8, ...wishes });
   await page.close();
-  return [...outcomes, { name: `${encoding}: nothing else is thrown`, wrong: thrown.join("; ") }];
+  return [...outcomes, { name: `${Object.values(way).join(", ")}: nothing else is thrown`, wrong: thrown.join("; ") }];
 }
 
 const rig = await startRig();
@@ -30,7 +31,7 @@ const browser = await chromium.launch({
 });
 let outcomes;
 try {
-  outcomes = (await Promise.all(["json", "protobuf"].map((encoding) => played(browser, rig.url, encoding)))).flat();
+  outcomes = (await Promise.all(WAYS.map((way) => played(browser, rig.url, way)))).flat();
 } finally {
   await browser.close();
   await rig.end();

@@ -7,7 +7,7 @@ export default async function* report(events) {
     if (type === "test:fail") {
       failed += 1;
       const error = data.details.error?.cause ?? data.details.error;
-      yield `FAILED ${data.name}\n       ${error?.name === "Wrong" ? error.message : (error?.stack ?? error)}\n`;
+      yield `FAILED ${data.name}\n       ${error?.name === "Wrong" ? error.message : (error?.stack ?? error?.message ?? error)}\n`;
     }
     if (type === "test:stderr") yield data.message;
   }

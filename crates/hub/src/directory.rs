@@ -27,6 +27,7 @@ struct Entry {
     worker: WorkerId,
     user: Arc<str>,
     encoding: Encoding,
+    is_resumable: bool,
 }
 
 impl Default for Directory {
@@ -51,16 +52,23 @@ impl Directory {
         self.len() == 0
     }
 
-    /// The worker that has a session, and its secret, where it is this user's and in this encoding.
+    /// The worker that has a session, and its secret, where this user can go on with it in this encoding.
     pub(crate) fn find(&self, secret: &str, user: &str, encoding: Encoding) -> Option<(Arc<str>, WorkerId)> {
         let shard = self.shard(secret);
         let (secret, entry) = shard.get_key_value(secret)?;
-        let is_meant = *entry.user == *user && entry.encoding == encoding;
+        let is_meant = entry.is_resumable && *entry.user == *user && entry.encoding == encoding;
         is_meant.then(|| (Arc::clone(secret), entry.worker))
     }
 
-    pub(crate) fn add(&self, secret: &Arc<str>, worker: WorkerId, user: &Arc<str>, encoding: Encoding) {
-        let entry = Entry { worker, user: Arc::clone(user), encoding };
+    pub(crate) fn add(
+        &self,
+        secret: &Arc<str>,
+        worker: WorkerId,
+        user: &Arc<str>,
+        encoding: Encoding,
+        is_resumable: bool,
+    ) {
+        let entry = Entry { worker, user: Arc::clone(user), encoding, is_resumable };
         self.shard(secret).insert(Arc::clone(secret), entry);
     }
 
@@ -87,7 +95,7 @@ mod tests {
     fn a_session_is_found_by_its_user_in_its_encoding() {
         let directory = Directory::default();
         let (secret, ann): (Arc<str>, Arc<str>) = ("s".into(), "ann".into());
-        directory.add(&secret, 3, &ann, Encoding::Json);
+        directory.add(&secret, 3, &ann, Encoding::Json, true);
         let found =
             |secret: &str, user: &str, encoding| directory.find(secret, user, encoding).map(|found| found.1);
         assert_eq!(found("s", "ann", Encoding::Json), Some(3));
@@ -96,6 +104,10 @@ mod tests {
         assert_eq!(found("s", "ann", Encoding::Protobuf), None);
         assert_eq!(found("t", "ann", Encoding::Json), None);
         assert_eq!((directory.worker("s"), directory.worker("")), (Some(3), None));
+        directory.add(&"fleeting".into(), 2, &ann, Encoding::Json, false);
+        assert_eq!(found("fleeting", "ann", Encoding::Json), None);
+        assert_eq!(directory.worker("fleeting"), Some(2));
+        directory.remove("fleeting");
         directory.remove("t");
         assert_eq!(directory.len(), 1);
         directory.remove("s");

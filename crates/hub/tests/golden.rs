@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use antiphon_hub::protocol::{Encoding, Reply, Writer};
+use antiphon_hub::protocol::{EmulationRequest, Encoding, Reply, Writer};
 use prost::Message;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +18,8 @@ struct File {
     replies: Vec<Case>,
     /// Messages of clients that are written otherwise by us.
     lenient: Vec<Case>,
+    /// Bodies of requests, as they are read.
+    emulation: Vec<Case>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +97,20 @@ fn commands_written_otherwise_are_read() {
 }
 
 #[test]
+fn bodies_of_requests_are_read() {
+    for Case { name, json, protobuf } in cases().emulation {
+        let read = EmulationRequest::decode_body(Encoding::Protobuf, &bytes(&protobuf)).expect(&name);
+        let json = json.unwrap();
+        assert_eq!(
+            EmulationRequest::decode_body(Encoding::Json, json.as_bytes()),
+            Ok(read.clone()),
+            "{name}"
+        );
+        assert_eq!(read.encode_to_vec(), bytes(&protobuf), "{name}");
+    }
+}
+
+#[test]
 fn every_kind_is_among_the_cases() {
     let names = |cases: &[Case], within: Option<&str>| -> BTreeSet<String> {
         let items = cases.iter().filter_map(|case| case.json.as_deref()).flat_map(parsed::<Value>);
@@ -105,8 +121,14 @@ fn every_kind_is_among_the_cases() {
     let file = cases();
     let expected = |names: &str| names.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
     let both = "id connect subscribe unsubscribe publish presence presence_stats history ping rpc refresh sub_refresh";
-    assert_eq!(names(&file.commands, None), expected(&format!("{both} send")));
+    assert_eq!(names(&file.commands, None), expected(&format!("{both} send n ack")));
     assert_eq!(names(&file.replies, None), expected(&format!("{both} error push")));
     let pushes = "channel pub join leave unsubscribe message subscribe disconnect refresh";
     assert_eq!(names(&file.replies, Some("push")), expected(pushes));
+    let kinds = |within: &str, cases| names(cases, Some(within));
+    assert!(
+        kinds("connect", &file.commands)
+            .is_superset(&expected("token data subs name version headers ext session ack"))
+    );
+    assert!(kinds("connect", &file.replies).is_superset(&expected("session node ext resumed n session_ttl")));
 }

@@ -23,7 +23,7 @@ fn answer(world: &World, request: HistoryRequest) -> Reply {
     world.settle(&mut [&mut peer]);
     let heard = peer.take();
     let said = heard.iter().flat_map(|heard| match heard {
-        Heard::Message(message) => replies(message, Encoding::Json),
+        Heard::Message(message) | Heard::Aside(message) => replies(message, Encoding::Json),
         other => panic!("{other:?}"),
     });
     said.last().unwrap()

@@ -1,7 +1,8 @@
 //! WebSocket client and server on tokio.
 //!
 //! [`connect`](connect()) opens a socket to a URL, [`accept()`] one on a stream that has just been connected, and the module
-//! `upgrade` (features `hyper` and `axum`) one from a request of an HTTP library. [`WebSocket`] is what all of them give.
+//! `upgrade` (features `hyper` and `axum`) one from a request of an HTTP library. [`WebSocket`] is what all of them give. With the
+//! feature `http2` a connection carries many of them (RFC 8441): `connect::Http2` at the client, and `upgrade` at the server.
 #![cfg_attr(doctest, doc = include_str!("../../../README.md"))]
 #![cfg_attr(doctest, doc = include_str!("../../../docs/src/rust.md"))]
 #![cfg_attr(doctest, doc = include_str!("../../../docs/src/migrating-from-tungstenite.md"))]

@@ -17,10 +17,12 @@ use tokio_rustls::rustls::{
     self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
+use crate::connect::Alpn;
+
 /// Whom a client trusts over TLS. By default: whoever the platform trusts, under the name in the URL.
 ///
 /// The configuration is made once, at the first connection, and shared by all that have the same `TlsOptions`: sessions
-/// are resumed. ALPN is `http/1.1`, the protocol of a classic upgrade.
+/// are resumed. ALPN is `http/1.1`, the protocol of a classic upgrade, and `h2` where a connector is told so.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
     roots: Vec<CertificateDer<'static>>,
@@ -39,7 +41,7 @@ impl TlsOptions {
     /// Options that use a configuration of the caller's: client certificates, other versions, other verifiers. Its ALPN protocols
     /// are replaced.
     pub fn from_rustls(mut config: ClientConfig) -> Self {
-        config.alpn_protocols = alpn();
+        config.alpn_protocols = protocols(Alpn::Http1);
         Self { made: OnceLock::from(Arc::new(config)), ..Self::default() }
     }
 
@@ -107,13 +109,21 @@ impl TlsOptions {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        config.alpn_protocols = alpn();
+        config.alpn_protocols = protocols(Alpn::Http1);
         Ok(Arc::new(config))
     }
 }
 
-fn alpn() -> Vec<Vec<u8>> {
-    vec![b"http/1.1".to_vec()]
+/// The names of protocols (RFC 7301 §6), the most wanted first.
+fn protocols(alpn: Alpn) -> Vec<Vec<u8>> {
+    let http1 = b"http/1.1".to_vec();
+    match alpn {
+        Alpn::Http1 => vec![http1],
+        #[cfg(feature = "http2")]
+        Alpn::Http2 => vec![b"h2".to_vec()],
+        #[cfg(feature = "http2")]
+        Alpn::Either => vec![b"h2".to_vec(), http1],
+    }
 }
 
 /// A PEM text that adds no root certificate, and why.
@@ -138,8 +148,18 @@ impl Handshake {
     /// # Errors
     ///
     /// There is nobody to trust.
-    pub(crate) async fn new(options: &Arc<TlsOptions>, name: ServerName<'static>) -> Result<Self, String> {
-        Ok(Self { connector: options.config().await?.into(), name })
+    pub(crate) async fn new(
+        options: &Arc<TlsOptions>,
+        name: ServerName<'static>,
+        alpn: Alpn,
+    ) -> Result<Self, String> {
+        let mut config = options.config().await?;
+        let protocols = protocols(alpn);
+        if config.alpn_protocols != protocols {
+            // A copy shares the sessions that can be resumed.
+            Arc::make_mut(&mut config).alpn_protocols = protocols;
+        }
+        Ok(Self { connector: config.into(), name })
     }
 
     /// Sends SNI for names, and fails unless the certificate is trusted and for this name.

@@ -1,4 +1,4 @@
-// Every case, for one encoding.
+// Every case, for one transport and encoding.
 import * as connect from "./connect.mjs";
 import * as delta from "./delta.mjs";
 import * as filter from "./filter.mjs";
@@ -16,16 +16,27 @@ import { World } from "./world.mjs";
 // Those that wait for time to pass come first: they run beside the others.
 const CHAPTERS = { time, restart, connect, subscribe, publish, presence, history, recovery, delta, filter, rpc, "server side": serverSide };
 
+/** The ways there are: SSE carries text. */
+export const WAYS = [
+  { transport: "websocket", encoding: "json" },
+  { transport: "websocket", encoding: "protobuf" },
+  { transport: "http_stream", encoding: "json" },
+  { transport: "http_stream", encoding: "protobuf" },
+  { transport: "sse", encoding: "json" },
+];
+
 /**
- * The cases: `{name, run}` each. `packages` and `rig` are the world's, `encoding` is json or protobuf. `only` has words, one
- * of which is in the name, where not all are wanted.
+ * The cases: `{name, run}` each. `packages` and `rig` are the world's, `way` is one of WAYS. `only` has words, one of which is
+ * in the name, where not all are wanted.
  */
-export function cases(packages, rig, encoding, { isLong = false, only = [] } = {}) {
+export function cases(packages, rig, way, { isLong = false, only = [] } = {}) {
+  const { transport, encoding } = way;
+  const over = transport === "websocket" ? "" : ` over ${transport}`;
   const all = Object.entries(CHAPTERS).flatMap(([chapter, { cases: both, protobufCases = {} }]) =>
     Object.entries({ ...both, ...(encoding === "protobuf" ? protobufCases : {}) }).map(([name, act]) => ({
-      name: `${encoding}, ${chapter}: ${name}`,
+      name: `${encoding}${over}, ${chapter}: ${name}`,
       async run() {
-        const world = new World(packages, rig, encoding, isLong);
+        const world = new World(packages, rig, way, isLong);
         try {
           await act(world);
         } finally {

@@ -13,7 +13,7 @@ async function turnedAway(client) {
 export const cases = {
   "who shows no token connects where that is allowed": async (world) => {
     const [client, connected] = await world.connected({ user: null });
-    has(connected, { transport: "websocket" });
+    has(connected, { transport: world.transport });
     ok(/^[0-9a-f-]{36}$/.test(connected.client), `the client's id is ${connected.client}`);
     equal(client.state, "connected");
   },
@@ -104,7 +104,7 @@ export const cases = {
     equal(world.unpack(connected.data), { welcome: "é" });
     has(await joined, { channel: reply.result.channels[0] });
     const [question] = await world.rig("asked", { like: { hook: "connect", client: connected.client } });
-    has(question, { name: "suite", version: "7", transport: "websocket", protocol: world.encoding });
+    has(question, { name: "suite", version: "7", transport: world.transport, protocol: world.encoding });
     equal(question.data.more, [1]);
     equal(question.headers["x-device"], world.own("phone"), "the header that the client named");
     const [sub] = await subscribed(client, world.channel("chat"));

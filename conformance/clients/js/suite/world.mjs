@@ -1,4 +1,4 @@
-// What a case has: clients of one encoding, names of its own, the rig, tokens.
+// What a case has: clients of one transport and encoding, names of its own, the rig, tokens.
 import { next } from "./events.mjs";
 
 const SECRET = "secret of the clients' tests";
@@ -17,6 +17,20 @@ export async function signed(claims, { header = { alg: "HS256", typ: "JWT" }, se
 export const inSeconds = (seconds) => Math.floor(Date.now() / 1000) + seconds;
 
 let worlds = 0;
+let hosts = 0;
+
+/**
+ * A `fetch` that keeps order: the client sends commands side by side, and they would be carried out in any order. And one that
+ * does not throw: the client has nobody who would catch that.
+ */
+function inOrder(fetch, uplink) {
+  let before = Promise.resolve();
+  const quiet = (...words) => fetch(...words).catch(() => new Response(null, { status: 503 }));
+  return (url, options) => {
+    if (url !== uplink) return quiet(url, options);
+    return (before = before.then(() => quiet(url, options)));
+  };
+}
 
 export class World {
   #packages;
@@ -25,10 +39,14 @@ export class World {
   #channels = 0;
   #id = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 6)}${worlds++}`;
 
-  /** `packages` are `{json, protobuf, options}`: the client's classes, and what each is made with here. `rig` is its URL. */
-  constructor(packages, rig, encoding, isLong = false) {
+  /**
+   * `packages` are `{json, protobuf, options, hasHosts}`: the client's classes, what each is made with here, and whether every
+   * name in `localhost` leads to this machine. `rig` is its URL, and `way` has transport and encoding.
+   */
+  constructor(packages, rig, { transport, encoding }, isLong = false) {
     this.#packages = packages;
     this.#rig = rig;
+    this.transport = transport;
     this.encoding = encoding;
     /** Whether the run takes its time. */
     this.isLong = isLong;
@@ -76,9 +94,21 @@ export class World {
     const { endpoint } = await this.rig("server", { name: server, config });
     const token = user === null ? {} : { token: await signed({ sub: user, ...claims }) };
     const made = { minReconnectDelay: 20, maxReconnectDelay: 200, ...token, ...this.#packages.options, ...options };
-    const client = new this.#packages[encoding](`${endpoint}?line=${line}`, made);
+    const client = new this.#packages[encoding](...this.#target(new URL(endpoint), line, made));
     this.#clients.push(client);
     return client;
+  }
+
+  /** Where a client connects to, and its options. */
+  #target({ port, pathname }, line, options) {
+    if (this.transport === "websocket") return [`ws://127.0.0.1:${port}${pathname}?line=${line}`, options];
+    // A browser makes six connections to a host, and shares them among all that is on the page.
+    const host = this.#packages.hasHosts ? `client${(hosts += 1)}.localhost` : "127.0.0.1";
+    const at = (path) => `http://${host}:${port}${path}?line=${line}`;
+    const emulationEndpoint = at("/emulation");
+    const fetch = inOrder(options.fetch ?? globalThis.fetch.bind(globalThis), emulationEndpoint);
+    const transports = [{ transport: this.transport, endpoint: at(`/connection/${this.transport}`) }];
+    return [transports, { ...options, fetch, emulationEndpoint }];
   }
 
   /** The same, connected: its `connected` event comes with it. */

@@ -90,7 +90,9 @@ pub(super) fn retreat(session: &Session) {
     let before = std::mem::replace(&mut session.state.borrow_mut().phase, Phase::Refused);
     if before == Phase::Connected {
         depart(session, &Disconnect::BAD_REQUEST);
-        session.state.borrow_mut().releases.clear();
+        let mut state = session.state.borrow_mut();
+        state.releases.clear();
+        state.thread = None;
     }
 }
 

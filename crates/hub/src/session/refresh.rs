@@ -1,5 +1,6 @@
 //! How long a connection and its subscriptions last, and who prolongs them.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use super::connect::{refused_token, seconds};
 use super::subscribe::{self, shown_info};
 use super::{Phase, Session, State, Work, end, named};
 use crate::auth::TokenError;
-use crate::backend::{RefreshAnswer, SubRefreshAsk};
+use crate::backend::{RefreshAnswer, SubRefreshAsk, SubscribeGrant};
 use crate::protocol::{
     ClientError, ClientInfo, Disconnect, RefreshRequest, RefreshResult, Refusal, Reply, SubRefreshRequest,
     SubRefreshResult, Unsubscribed,
@@ -41,13 +42,7 @@ pub(super) async fn refresh(
     if *token.user != *session.user() || is_revoked {
         return Err(Disconnect::INVALID_TOKEN.into());
     }
-    let is_changed = {
-        let state = session.state.borrow();
-        let mut of_token = state.subscriptions.iter().filter(|(_, subscription)| subscription.is_of_token);
-        token.subs.keys().any(|name| !state.subscriptions.contains_key(name.as_str()))
-            || of_token.any(|(name, _)| !token.subs.contains_key(&**name))
-    };
-    if is_changed {
+    if is_changed(session, &token.subs) {
         // It connects again with the new token, and gets the channels of that.
         return Err(Disconnect::INSUFFICIENT_STATE.into());
     }
@@ -58,6 +53,14 @@ pub(super) async fn refresh(
     let result =
         RefreshResult { expires: ttl.is_some(), ttl: ttl.unwrap_or_default(), ..RefreshResult::default() };
     Ok(Reply { refresh: Some(result), ..Reply::default() })
+}
+
+/// Whether a token names other channels than the client has been subscribed to by its token.
+pub(super) fn is_changed(session: &Session, subs: &BTreeMap<String, SubscribeGrant>) -> bool {
+    let state = session.state.borrow();
+    let mut of_token = state.subscriptions.iter().filter(|(_, subscription)| subscription.is_of_token);
+    subs.keys().any(|name| !state.subscriptions.contains_key(name.as_str()))
+        || of_token.any(|(name, _)| !subs.contains_key(&**name))
 }
 
 /// The connection lasts until `expire_at`, 0 being for ever. What it gives is the time left, where there is an end.

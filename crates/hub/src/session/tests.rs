@@ -7,7 +7,10 @@ mod loss;
 mod orders;
 mod pulse;
 mod recovery;
+mod resume;
 mod subscriptions;
+mod takeover;
+mod waiting;
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -91,7 +94,7 @@ impl<'a> Client<'a> {
     /// What it has been told, on lines. The end is its code.
     fn heard(&self) -> String {
         let line = |heard: Heard| match heard {
-            Heard::Message(message) => String::from_utf8(message.to_vec()).unwrap(),
+            Heard::Message(message) | Heard::Aside(message) => String::from_utf8(message.to_vec()).unwrap(),
             Heard::End(disconnect) => disconnect.code.to_string(),
             Heard::Drop(disconnect) => format!("drop {}", disconnect.code),
             Heard::TakeOver(to) => format!("goes on with {} after {}", to.session, to.ack),

@@ -167,7 +167,11 @@ impl Tie<'_> {
         let TakeOver { id, ack, transport, identity, .. } = take_over;
         self.ack(ack);
         session.transport.set(transport);
-        let Identity { expire_at, info, meta, data, token, .. } = identity;
+        let Identity { expire_at, info, meta, data, token, subs, .. } = identity;
+        if token.is_some() && refresh::is_changed(session, &subs) {
+            // As with a refresh: it connects again, and gets the channels of the new token.
+            session.end(Disconnect::INSUFFICIENT_STATE);
+        }
         let left = match refresh::prolong(session, now, expire_at, &info, &meta) {
             Ok(left) => left,
             Err(_) => {
@@ -206,7 +210,8 @@ pub(super) fn asks(session: &Session, ext: &BTreeMap<String, u32>) -> bool {
 /// The client is tied to its session from now on, by a secret.
 pub(super) fn tie(session: &Session, secret: [u8; 16], is_resumable: bool, user: &Arc<str>) {
     let secret: Arc<str> = URL_SAFE_NO_PAD.encode(secret).into();
-    session.node.directory.add(&secret, session.local.worker(), user, session.origin.encoding);
+    let (directory, worker) = (&session.node.directory, session.local.worker());
+    directory.add(&secret, worker, user, session.origin.encoding, is_resumable);
     let thread = Thread { secret, is_resumable, received: 0, acked: 0, lapses: None };
     session.state.borrow_mut().thread = Some(Box::new(thread));
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Instant;
 
 use antiphon_hub::protocol::{Command, Disconnect, Encoding, Reply};
-use antiphon_hub::{Control, Member, Origin, Said, Session, TakeOver, Transport};
+use antiphon_hub::{Control, Member, Origin, Replay, Said, Session, TakeOver, Transport};
 use antiphon_proto::Prepared;
 use bytes::{Buf as _, Bytes};
 use prost::Message as _;
@@ -21,6 +21,8 @@ use super::World;
 pub(crate) enum Heard {
     /// A message, its text or its bytes.
     Message(Bytes),
+    /// A message that does not count.
+    Aside(Bytes),
     /// The connection's end, and not the session's.
     Drop(Disconnect),
     /// The connection belongs to another session from now on.
@@ -44,14 +46,30 @@ struct Line {
     written: RefCell<Vec<Heard>>,
     is_queued: Cell<bool>,
     is_over: Cell<bool>,
+    /// What was said, where the client may come back for it.
+    replay: RefCell<Option<Replay>>,
+    /// The most bytes of it.
+    limit: usize,
+    /// So many of these messages were written.
+    told: Cell<u64>,
+    /// The client listens. Else nothing is written.
+    is_held: Cell<bool>,
+    /// What would be written if the client listened is written all the same, for others to hear.
+    is_tapped: Cell<bool>,
+    /// Something that was never written is not kept any more.
+    is_overrun: Cell<bool>,
     /// Rings for the connection, in the world.
     bell: (u64, Rc<RefCell<BTreeSet<u64>>>),
 }
 
 impl Peer {
     pub(crate) fn new(world: &World, worker: usize, encoding: Encoding) -> Self {
-        let origin =
-            Origin { encoding, transport: Transport::WebSocket, remote: None, headers: Arc::default() };
+        Self::on(Transport::WebSocket, world, worker, encoding)
+    }
+
+    /// On a transport of this kind.
+    pub(crate) fn on(transport: Transport, world: &World, worker: usize, encoding: Encoding) -> Self {
+        let origin = Origin { encoding, transport, remote: None, headers: Arc::default() };
         let bell = world.number();
         let number = bell.0;
         let line = Rc::new_cyclic(|line: &Weak<Line>| {
@@ -63,6 +81,12 @@ impl Peer {
                 written: RefCell::default(),
                 is_queued: Cell::new(false),
                 is_over: Cell::new(false),
+                replay: RefCell::default(),
+                limit: world.node.rules().client.queue_max_size,
+                told: Cell::new(0),
+                is_held: Cell::new(true),
+                is_tapped: Cell::new(false),
+                is_overrun: Cell::new(false),
                 bell,
             }
         });
@@ -113,18 +137,28 @@ impl Peer {
 
     /// Writes what the session has to say.
     pub(crate) fn say(&self) {
-        self.line.session.drain(&mut |said| {
-            assert!(!self.line.is_over.get(), "{said:?} after the end");
-            self.line.written.borrow_mut().push(match said {
-                Said::Message(message) | Said::Aside(message) => Heard::Message(message.into()),
-                Said::Drop(disconnect) => Heard::Drop(disconnect),
-                Said::TakeOver(take_over) => Heard::TakeOver(take_over),
-                Said::End(disconnect) => {
-                    self.line.is_over.set(true);
-                    Heard::End(disconnect)
+        let line = &self.line;
+        line.session.drain(&mut |said| {
+            assert!(!line.is_over.get(), "{said:?} after the end");
+            match said {
+                Said::Message(message) => line.tell(message.into()),
+                Said::Aside(message) => {
+                    if line.session.tie().is_resumable() {
+                        line.replay.borrow_mut().get_or_insert_with(|| Replay::new(line.limit));
+                    }
+                    line.write(Heard::Aside(message.into()));
                 }
-            });
+                Said::Drop(disconnect) => line.write(Heard::Drop(disconnect)),
+                Said::TakeOver(take_over) => line.write(Heard::TakeOver(take_over)),
+                Said::End(disconnect) => {
+                    line.is_over.set(true);
+                    line.write(Heard::End(disconnect));
+                }
+            }
         });
+        if let Some(replay) = &mut *line.replay.borrow_mut() {
+            replay.ack(line.session.tie().acked());
+        }
         self.line.is_queued.set(false);
     }
 
@@ -132,6 +166,9 @@ impl Peer {
     pub(crate) fn turn(&mut self, world: &World) {
         for _ in 0..100 {
             let now = world.now();
+            if self.line.is_overrun.get() {
+                self.session().end(Disconnect::SLOW);
+            }
             if self.session().deadline().is_some_and(|deadline| deadline <= now) {
                 let is_read = self.work.is_none();
                 self.session().handle_deadline(now, is_read);
@@ -155,6 +192,51 @@ impl Peer {
     /// How much has been written since then.
     pub(crate) fn written(&self) -> usize {
         self.line.written.borrow().len()
+    }
+
+    /// The client listens no more. What was written and not taken is lost. Whether the session waits for the client.
+    pub(crate) fn detach(&mut self, world: &World) -> bool {
+        self.line.written.take();
+        if self.session().is_ended() || self.line.replay.borrow().is_none() {
+            self.hang_up();
+            return false;
+        }
+        self.line.is_held.set(false);
+        self.session().tie().wait(world.now());
+        true
+    }
+
+    /// What the session says is heard from now on while the client does not listen, too.
+    pub(crate) fn tap(&self) {
+        self.line.is_tapped.set(true);
+    }
+
+    /// The client has come back, on another connection. What was written to the last one and not taken is lost.
+    pub(crate) fn take_over(&self, world: &World, take_over: TakeOver) {
+        let (line, ack) = (&self.line, take_over.ack);
+        line.written.take();
+        line.is_held.set(true);
+        let answer = line.session.tie().resume(world.now(), take_over);
+        if let Some(replay) = &mut *line.replay.borrow_mut()
+            && replay.after(ack).is_some()
+        {
+            replay.ack(ack);
+            line.write(Heard::Aside(answer.into()));
+            replay
+                .after(ack)
+                .into_iter()
+                .flatten()
+                .for_each(|message| line.write(Heard::Message(message.clone())));
+            line.told.set(replay.count());
+        } else {
+            line.session.end(Disconnect::INSUFFICIENT_STATE);
+        }
+        line.ring();
+    }
+
+    /// How many messages wait for their acknowledgement.
+    pub(crate) fn kept(&self) -> u64 {
+        self.line.replay.borrow().as_ref().map_or(0, |replay| replay.count() - replay.dropped())
     }
 
     /// The connection is gone.
@@ -181,13 +263,31 @@ impl Line {
     fn ring(&self) {
         self.bell.1.borrow_mut().insert(self.bell.0);
     }
+
+    fn write(&self, heard: Heard) {
+        if self.is_held.get() || self.is_tapped.get() {
+            self.written.borrow_mut().push(heard);
+        }
+    }
+
+    /// Writes what counts.
+    fn tell(&self, message: Bytes) {
+        self.write(Heard::Message(message.clone()));
+        let Some(replay) = &mut *self.replay.borrow_mut() else { return };
+        replay.push(message);
+        if self.is_held.get() {
+            self.told.set(replay.count());
+        } else if replay.dropped() > self.told.get() {
+            self.is_overrun.set(true);
+        }
+    }
 }
 
 impl Member for Line {
     fn queue(&self, frame: &Prepared) -> bool {
         assert!(!self.is_over.get(), "a frame after the end");
         self.ring();
-        self.written.borrow_mut().push(Heard::Message(frame.payload().clone()));
+        self.tell(frame.payload().clone());
         !self.is_queued.replace(true)
     }
 

@@ -140,13 +140,16 @@ impl ClientHandshake {
             (Some(value), None) if self.accept.matches(value) => {}
             (Some(value), None) => return Err(Violation::new(Rule::AcceptWrong).found(value)),
         }
-        let deflate = self.check_extensions(values("sec-websocket-extensions"))?;
-        let subprotocol = self.check_subprotocol(values("sec-websocket-protocol"))?;
+        let deflate = self.request.check_extensions(values("sec-websocket-extensions"))?;
+        let subprotocol = self.request.check_subprotocol(values("sec-websocket-protocol"))?;
         Ok(Agreed { subprotocol, deflate })
     }
+}
 
+/// What the rules say of a response to this request, whatever HTTP it came over.
+impl ClientRequest {
     /// Item 5: only extensions that were offered, each once.
-    fn check_extensions<'a>(
+    pub(super) fn check_extensions<'a>(
         &self,
         lines: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<Params>, Violation> {
@@ -155,13 +158,13 @@ impl ClientHandshake {
             for extension in Extensions::new(value) {
                 let wrong = |rule| Violation::new(rule).found(value);
                 let extension = extension.map_err(|_| wrong(Rule::ResponseExtensionSyntax))?;
-                if extension.name() != deflate::NAME || self.request.offers.is_empty() {
+                if extension.name() != deflate::NAME || self.offers.is_empty() {
                     return Err(wrong(Rule::ExtensionUnoffered));
                 }
                 if params.is_some() {
                     return Err(wrong(Rule::ExtensionRepeated));
                 }
-                let checked = deflate::check(&extension, &self.request.offers);
+                let checked = deflate::check(&extension, &self.offers);
                 params = Some(checked.map_err(|_| wrong(Rule::ExtensionParams))?);
             }
         }
@@ -169,13 +172,13 @@ impl ClientHandshake {
     }
 
     /// Item 6: one subprotocol that was offered, or none.
-    fn check_subprotocol<'a>(
+    pub(super) fn check_subprotocol<'a>(
         &self,
         mut lines: impl Iterator<Item = &'a [u8]>,
     ) -> Result<Option<String>, Violation> {
-        let offered = &self.request.subprotocols;
+        let offered = &self.subprotocols;
         let Some(chosen) = lines.next() else {
-            let missing = self.request.needs_subprotocol && !offered.is_empty();
+            let missing = self.needs_subprotocol && !offered.is_empty();
             return if missing { Err(Violation::new(Rule::SubprotocolMissing)) } else { Ok(None) };
         };
         if lines.next().is_some() || chosen.contains(&b',') {
@@ -188,7 +191,7 @@ impl ClientHandshake {
     }
 }
 
-/// A 101 that keeps all the rules of §4.1.
+/// A 101 that keeps all the rules of §4.1; of extended CONNECT a 2xx.
 #[derive(Clone, Debug)]
 pub struct Response {
     head: Head,
@@ -196,6 +199,10 @@ pub struct Response {
 }
 
 impl Response {
+    pub(super) const fn new(head: Head, agreed: Agreed) -> Self {
+        Self { head, agreed }
+    }
+
     /// All headers in their order: names as they were sent, values as bytes without the space around them.
     pub fn headers(&self) -> Headers<'_> {
         self.head.headers()
@@ -216,7 +223,7 @@ impl Response {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The server answered another status than 101: it does not want this connection, or not like this.
+    /// The server answered another status than 101, or of extended CONNECT than a 2xx: it does not want this connection, or not like this.
     Rejected(Box<Rejection>),
     /// The server broke a rule.
     Violation(Violation),

@@ -313,6 +313,11 @@ impl<'a> Iterator for Headers<'a> {
 pub(crate) struct Head(Vec<u8>);
 
 impl Head {
+    /// A head that was not scanned, but put together of what is allowed in one.
+    pub(crate) const fn from_checked(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     pub(crate) fn request_line(&self) -> Result<RequestLine<'_>, Violation> {
         RequestLine::parse(self.lines().0)
     }

@@ -59,7 +59,7 @@ pub fn check_connect(
     let headers = request.headers.iter().map(|(name, value)| (name.as_str(), field::trim(value.as_bytes())));
     let version = Version::Multiplexed;
     let view = RequestView { method: request.method.as_str(), version, target: &target, headers };
-    Ok(Opening::check_connect(view, protocol, policy)?)
+    Opening::check_connect(view, protocol, policy).map_err(|violation| Refusal::from(violation).multiplexed())
 }
 
 /// Checks the `Origin` of a request that is no handshake by the policy for handshakes, and gives it. Without one it is not a

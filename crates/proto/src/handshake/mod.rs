@@ -15,9 +15,11 @@
 //!   stand before any HTTP server.
 //! * [`Opening`] is what the rules of §4.2.1 leave of a request, wherever it came from: from bytes by [`ServerHandshake`], or
 //!   from `http::request::Parts` by `http::check` (feature `http`).
+//! * [`ExtendedHandshake`], and on the other side `http::check_connect`, are the same over HTTP/2 (RFC 8441).
 //! * [`Rule`] is the table of everything that can be wrong, with the status and the section of each.
 
 mod client;
+mod extended;
 mod field;
 mod head;
 mod host;
@@ -35,6 +37,7 @@ mod uri;
 mod violation;
 
 pub use client::{ClientError, ClientHandshake, Response};
+pub use extended::{ExtendedHandshake, PROTOCOL};
 pub use field::FieldError;
 pub use head::{HeadLimits, HeadScanner, Headers, RequestLine, Scan, StatusLine};
 pub use key::{Accept, Key};

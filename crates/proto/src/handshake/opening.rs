@@ -297,7 +297,8 @@ impl Opening {
 
     /// Refuses the connection for the application's own reason, which is the body of the response.
     pub fn refuse(&self, status: u16, reason: &str) -> Refusal {
-        Refusal::application(status, reason)
+        let refusal = Refusal::application(status, reason);
+        if self.key.is_some() { refusal } else { refusal.multiplexed() }
     }
 }
 

@@ -15,12 +15,20 @@ pub struct Refusal {
     rule: Rule,
     body: String,
     added: Vec<(Box<str>, Box<str>)>,
+    /// Over HTTP/2 or HTTP/3: nothing may be said of the connection.
+    multiplexed: bool,
 }
 
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
         let rule = violation.rule();
-        Self { status: rule.status(), rule, body: format!("{violation}.\n"), added: Vec::new() }
+        Self {
+            status: rule.status(),
+            rule,
+            body: format!("{violation}.\n"),
+            added: Vec::new(),
+            multiplexed: false,
+        }
     }
 }
 
@@ -30,12 +38,28 @@ impl Refusal {
     /// A `status` below 300 or above 599 would not refuse anything; 500 is sent instead.
     pub fn application(status: u16, reason: &str) -> Self {
         let status = if (300..=599).contains(&status) { status } else { 500 };
-        Self { status, rule: Rule::Application, body: format!("{reason}\n"), added: Vec::new() }
+        Self {
+            status,
+            rule: Rule::Application,
+            body: format!("{reason}\n"),
+            added: Vec::new(),
+            multiplexed: false,
+        }
     }
 
     /// The head did not arrive in time: 408. The driver has the clock, and sends this when it gives up.
     pub fn timeout() -> Self {
         Violation::new(Rule::HeadTimeout).into()
+    }
+
+    /// The same as a response of HTTP/2 or HTTP/3: without `Connection` and `Upgrade` (RFC 9113 §8.2.2), and therefore 400 for
+    /// 426, which is not sent without them (RFC 9110 §15.5.22).
+    pub(crate) const fn multiplexed(mut self) -> Self {
+        self.multiplexed = true;
+        if self.status == 426 {
+            self.status = 400;
+        }
+        self
     }
 
     /// Adds a header, as `WWW-Authenticate` or `Retry-After`.
@@ -78,10 +102,18 @@ impl Refusal {
             405 => &[("Connection", "close"), ("Allow", "GET")],
             _ => &[("Connection", "close")],
         };
+        // The versions that are spoken are named whatever the status is (§4.4).
+        let by_status = match self.rule {
+            Rule::Version if self.multiplexed => &[("Sec-WebSocket-Version", "13")],
+            _ => by_status,
+        };
+        let about_connection = |name: &str| matches!(name, "Connection" | "Upgrade");
+        let by_status =
+            by_status.iter().filter(move |(name, _)| !self.multiplexed || !about_connection(name));
         let about_body =
             [("Content-Type", "text/plain; charset=utf-8"), ("X-Content-Type-Options", "nosniff")];
         let added = self.added.iter().map(|(name, value)| (&**name, &**value));
-        by_status.iter().copied().chain(about_body).chain(added)
+        by_status.copied().chain(about_body).chain(added)
     }
 
     /// The whole response as it is written.

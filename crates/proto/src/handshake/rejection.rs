@@ -1,4 +1,4 @@
-//! A response other than 101, and the gathering of its body.
+//! A response that opens no WebSocket, and the gathering of its body.
 
 use std::fmt;
 
@@ -6,13 +6,15 @@ use super::head::{Head, Headers};
 use super::token::lists;
 use super::violation::excerpt;
 
-/// A server's answer that is not a 101: it may want credentials, redirect, or have nothing to connect to (§4.1).
+/// A server's answer that is not a 101, or a 2xx to extended CONNECT: it may want credentials, redirect, or have nothing to connect to (§4.1).
 #[derive(Clone, Debug)]
 pub struct Rejection {
     status: u16,
     head: Head,
     body: Vec<u8>,
     truncated: bool,
+    /// What would have opened one.
+    wanted: &'static str,
 }
 
 impl Rejection {
@@ -44,7 +46,7 @@ impl Rejection {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server answered {} instead of 101", self.status)?;
+        write!(f, "the server answered {} instead of {}", self.status, self.wanted)?;
         if let Some(location) = self.header("location") {
             write!(f, "; it points to {}", excerpt(location))?;
         }
@@ -81,7 +83,14 @@ enum Chunk {
 impl Gathering {
     pub(crate) fn new(status: u16, head: Head, limit: usize) -> Self {
         let framing = framing(status, &head);
-        Self { rejection: Rejection { status, head, body: Vec::new(), truncated: false }, framing, limit }
+        let rejection = Rejection { status, head, body: Vec::new(), truncated: false, wanted: "101" };
+        Self { rejection, framing, limit }
+    }
+
+    /// The same over HTTP/2, where the stream's end is the body's.
+    pub(crate) const fn until_eof(status: u16, head: Head, limit: usize) -> Self {
+        let rejection = Rejection { status, head, body: Vec::new(), truncated: false, wanted: "a 2xx" };
+        Self { rejection, framing: Framing::UntilEof, limit }
     }
 
     /// Takes a part of the body; whether the rejection is whole, or as much of it as is wanted.

@@ -134,21 +134,21 @@ impl ClientRequest {
             self.uri.authority(),
             key.as_str(),
         );
-        if let Some(origin) = &self.origin {
-            let _ = write!(head, "Origin: {origin}\r\n");
-        }
-        if !self.subprotocols.is_empty() {
-            let _ = write!(head, "Sec-WebSocket-Protocol: {}\r\n", self.subprotocols.join(", "));
-        }
-        if !self.offers.is_empty() {
-            let offers: Vec<_> = self.offers.iter().map(Offer::to_string).collect();
-            let _ = write!(head, "Sec-WebSocket-Extensions: {}\r\n", offers.join(", "));
-        }
-        for (name, value) in &self.headers {
+        for (name, value) in self.fields() {
             let _ = write!(head, "{name}: {value}\r\n");
         }
         head.push_str("\r\n");
         head.into_bytes()
+    }
+
+    /// What it asks for, as header fields: those that are the same for every kind of HTTP.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, String)> {
+        let list = |name, items: Vec<String>| (!items.is_empty()).then(|| (name, items.join(", ")));
+        let origin = self.origin.clone().map(|origin| ("Origin", origin));
+        let subprotocols = list("Sec-WebSocket-Protocol", self.subprotocols.clone());
+        let extensions = list("Sec-WebSocket-Extensions", self.offers.iter().map(Offer::to_string).collect());
+        let added = self.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        origin.into_iter().chain(subprotocols).chain(extensions).chain(added)
     }
 }
 

@@ -27,7 +27,7 @@ impl HttpBody for Body {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let pipe = match self.get_mut() {
             Self::Full(body) => {
-                return Pin::new(body).poll_frame(cx).map(|frame| frame.map(|Ok(frame)| Ok(frame)));
+                return Pin::new(body).poll_frame(cx).map_err(|never| match never {});
             }
             Self::Piped(pipe) => pipe,
         };

@@ -267,18 +267,13 @@ impl Asked<'_> {
 
     /// What matters of the request for its response.
     fn reply(&self) -> Reply {
-        let is_chunkable = self.parts.version == Version::HTTP_11;
+        let is_lasting = self.parts.version == Version::HTTP_11;
         let says = |token: &str| {
             let values =
                 self.parts.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
             values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
         };
-        Reply {
-            is_chunkable,
-            keeps_alive: is_chunkable && !says("close"),
-            headers: self.headers.clone(),
-            head: None,
-        }
+        Reply { keeps_alive: is_lasting && !says("close"), headers: self.headers.clone(), head: None }
     }
 
     /// The response is not hyper's to write.

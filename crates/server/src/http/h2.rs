@@ -54,6 +54,7 @@ const PIPE: usize = 16 * 1024;
 /// Serves a connection on which `first` has been read, until it ends.
 pub(super) async fn serve(worker: Rc<Worker>, stream: Stream, peer: IpAddr, first: Bytes, seat: Seat) {
     let config = worker.settings().config.http2.clone();
+    worker.shared().counts.http2.add(1);
     let service = service_fn(move |request| {
         let worker = Rc::clone(&worker);
         Box::pin(async move { io::Result::Ok(answer(&worker, peer, request).await) })

@@ -86,11 +86,17 @@ const METHODS: [&str; 14] = [
 pub(crate) struct Counts {
     requests: [Codes; ENDPOINTS.len()],
     api: [[Counter; OUTCOMES.len()]; METHODS.len()],
+    /// Connections over HTTP/2.
+    pub(crate) http2: Counter,
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { requests: std::array::from_fn(|_| Codes::new(STATUSES)), api: Default::default() }
+        Self {
+            requests: std::array::from_fn(|_| Codes::new(STATUSES)),
+            api: Default::default(),
+            http2: Counter::default(),
+        }
     }
 }
 
@@ -114,6 +120,8 @@ impl Counts {
                 ([("route", (*endpoint).to_owned()), ("status", status)], count)
             })
         });
+        let name = "antiphon_multiplexed_connections_total";
+        page.counter(name, "Connections on which HTTP/2 was spoken", self.http2.value())?;
         page.counters("antiphon_http_requests_total", "Requests over HTTP that were answered", requests)?;
         let api = METHODS.iter().zip(&self.api).flat_map(|(method, outcomes)| {
             OUTCOMES

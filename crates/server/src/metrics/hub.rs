@@ -20,7 +20,12 @@ fn clients(page: &mut Page<'_>, shared: &Shared) -> fmt::Result {
     let (node, metrics) = (&shared.node, shared.node.metrics());
     let open =
         Transport::ALL.map(|transport| ([("transport", transport.name())], shared.gate.open(transport)));
-    page.gauges("antiphon_connections", "WebSockets that are open", open)?;
+    page.gauges("antiphon_connections", "Connections by what the client listens on", open)?;
+    page.gauge(
+        "antiphon_sessions",
+        "Sessions that are found by a secret: those that can be resumed, and those that speak beside a stream",
+        count(node.directory().len()),
+    )?;
     page.gauge(
         "antiphon_clients",
         "Clients of the client protocol that have connected",
@@ -81,6 +86,12 @@ fn traffic(page: &mut Page<'_>, shared: &Shared) -> fmt::Result {
         "antiphon_recoveries_total",
         "Subscriptions that asked for what they had missed; complete got all of it, incomplete none",
         outcomes.map(|(outcome, counter)| ([("outcome", outcome)], counter.value())),
+    )?;
+    let resumes = [("resumed", &metrics.resumed), ("unknown", &metrics.not_resumed)];
+    page.counters(
+        "antiphon_resumes_total",
+        "Clients that came back for their session; unknown got a new one",
+        resumes.map(|(outcome, counter)| ([("outcome", outcome)], counter.value())),
     )?;
     page.counter(
         "antiphon_recovered_publications_total",

@@ -18,6 +18,9 @@ use crate::stream::{Parked, Stream};
 /// So many bytes of commands are taken from one turn; the rest is read when they are done.
 const TURN_BYTES: usize = 64 * 1024;
 
+/// And so many messages: well below what may wait in a session.
+const TURN_MESSAGES: usize = 128;
+
 /// What a client listens on at the time.
 #[derive(Debug)]
 pub(crate) enum Carrier<S = Stream> {
@@ -141,7 +144,7 @@ impl Carrier {
             ready!(socket.poll_written(cx));
             return Turn::Pending;
         }
-        let mut taken = 0;
+        let (mut taken, mut count) = (0, 0);
         let turn = ready!(socket.poll_turn(cx, &mut |_, event| {
             let message = match event {
                 Event::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
@@ -149,8 +152,12 @@ impl Carrier {
                 _ => return ControlFlow::Continue(()),
             };
             taken += message.len();
+            count += 1;
             receive(message);
-            if taken < TURN_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            match taken < TURN_BYTES && count < TURN_MESSAGES {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
         }));
         Turn::Ready(match turn {
             socket::Turn::Paused => None,

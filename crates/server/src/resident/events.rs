@@ -170,7 +170,7 @@ impl Wish {
 impl<S> Events<S> {
     pub(crate) fn new(stream: S, reply: Reply, wish: Wish, limit: usize, now: Instant) -> Self {
         let asked = wish.ids().zip(wish.positions.keys().cloned()).collect();
-        let stream = EventStream::unbegun(stream, Dialect::Ready, &reply, limit);
+        let stream = EventStream::unbegun(stream, Dialect::Ready, limit);
         Self { stream, reply: Some(reply), wish, asked, early: Vec::new(), heartbeat: now + HEARTBEAT }
     }
 

@@ -9,8 +9,6 @@ use tokio::sync::oneshot;
 /// What of a request matters for its response.
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
-    /// The client reads chunks (RFC 9112 §7.1): it speaks HTTP/1.1.
-    pub(crate) is_chunkable: bool,
     /// The connection may serve another request (RFC 9112 §9.3).
     pub(crate) keeps_alive: bool,
     /// What every response on this endpoint says: who may read it.
@@ -33,11 +31,7 @@ pub(super) fn stream(out: &mut Vec<u8>, reply: &mut Reply, content_type: &'stati
         return;
     }
     begin(out, StatusCode::OK, reply, content_type);
-    out.extend_from_slice(b"connection: close\r\n");
-    if reply.is_chunkable {
-        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(b"connection: close\r\n\r\n");
 }
 
 /// A whole response. One without a body has no length (RFC 9110 §8.6).

@@ -1,7 +1,6 @@
 //! A response without end: the downlink of HTTP streaming and of Server-Sent Events.
 
 use std::future::poll_fn;
-use std::io::Write as _;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -20,7 +19,7 @@ pub(crate) enum Dialect {
     Lines,
     /// As it is: it says its own length.
     Bare,
-    /// `data:`, in events of their own. A message has no line break.
+    /// `data:`, each line of a message in an event of its own.
     Events,
     /// As they are: they are events already.
     Ready,
@@ -34,26 +33,17 @@ impl Dialect {
             Self::Events | Self::Ready => "text/event-stream; charset=utf-8",
         }
     }
-
-    fn around(self) -> (&'static [u8], &'static [u8]) {
-        match self {
-            Self::Lines => (b"", b"\n"),
-            Self::Bare | Self::Ready => (b"", b""),
-            Self::Events => (b"data: ", b"\n\n"),
-        }
-    }
 }
 
 /// So many bytes of a client that has nothing to say are read and dropped; then the connection ends.
 const UNASKED: usize = 64 * 1024;
 
-/// The response, being written.
+/// The response, being written. It is not chunked and ends with the connection (RFC 9112 §6.3): haproxy holds back what
+/// comes in chunks, each time for 200 ms, in the hope of more.
 #[derive(Debug)]
 pub(crate) struct EventStream<S = Stream> {
     stream: S,
     dialect: Dialect,
-    /// Whether it comes in chunks (RFC 9112 §7.1); else it ends with the connection.
-    is_chunked: bool,
     /// What the operating system has not taken yet.
     out: Vec<u8>,
     written: usize,
@@ -70,27 +60,18 @@ pub(crate) struct Full;
 impl<S> EventStream<S> {
     /// Begins a response.
     pub(crate) fn new(stream: S, dialect: Dialect, mut reply: Reply, limit: usize) -> Self {
-        let mut new = Self::unbegun(stream, dialect, &reply, limit);
+        let mut new = Self::unbegun(stream, dialect, limit);
         new.begin(&mut reply);
         if dialect == Dialect::Events {
             // Some hold the head back until something follows it.
-            new.chunk(&[b":\n\n"]);
+            new.out.extend_from_slice(b":\n\n");
         }
         new
     }
 
     /// A response that begins later, or is refused.
-    pub(super) fn unbegun(stream: S, dialect: Dialect, reply: &Reply, limit: usize) -> Self {
-        Self {
-            stream,
-            dialect,
-            is_chunked: reply.is_chunkable,
-            out: Vec::new(),
-            written: 0,
-            limit,
-            is_finished: false,
-            unasked: 0,
-        }
+    pub(super) fn unbegun(stream: S, dialect: Dialect, limit: usize) -> Self {
+        Self { stream, dialect, out: Vec::new(), written: 0, limit, is_finished: false, unasked: 0 }
     }
 
     /// Writes the head.
@@ -110,9 +91,9 @@ impl<S> EventStream<S> {
         self,
         change: impl FnOnce(S) -> Result<T, E>,
     ) -> Result<EventStream<T>, E> {
-        let Self { stream, dialect, is_chunked, out, written, limit, is_finished, unasked } = self;
+        let Self { stream, dialect, out, written, limit, is_finished, unasked } = self;
         let stream = change(stream)?;
-        Ok(EventStream { stream, dialect, is_chunked, out, written, limit, is_finished, unasked })
+        Ok(EventStream { stream, dialect, out, written, limit, is_finished, unasked })
     }
 
     /// Adds a message.
@@ -123,31 +104,27 @@ impl<S> EventStream<S> {
         if self.is_finished {
             return Ok(());
         }
-        let (before, after) = self.dialect.around();
         if self.out.len() - self.written + message.len() > self.limit {
             return Err(Full);
         }
-        self.chunk(&[before, message, after]);
+        match self.dialect {
+            Dialect::Bare | Dialect::Ready => self.out.extend_from_slice(message),
+            Dialect::Lines => self.add(&[message, b"\n"]),
+            // Replies without numbers come several in a message, a line each.
+            Dialect::Events => {
+                message.split(|byte| *byte == b'\n').for_each(|line| self.add(&[b"data: ", line, b"\n\n"]));
+            }
+        }
         Ok(())
     }
 
     /// Says that nothing follows.
     pub(super) fn finish(&mut self) {
-        if !std::mem::replace(&mut self.is_finished, true) && self.is_chunked {
-            self.out.extend_from_slice(b"0\r\n\r\n");
-        }
+        self.is_finished = true;
     }
 
-    fn chunk(&mut self, parts: &[&[u8]]) {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        if self.is_chunked {
-            // A vector takes what is written to it.
-            let _ = write!(self.out, "{length:x}\r\n");
-        }
+    fn add(&mut self, parts: &[&[u8]]) {
         parts.iter().for_each(|part| self.out.extend_from_slice(part));
-        if self.is_chunked {
-            self.out.extend_from_slice(b"\r\n");
-        }
     }
 }
 
@@ -207,20 +184,20 @@ mod tests {
     use super::*;
 
     impl EventStream<()> {
-        /// What waits to be written, without the marks of chunks.
+        /// What waits to be written.
         pub(in crate::resident) fn take_written(&mut self) -> String {
             String::from_utf8(std::mem::take(&mut self.out)).unwrap()
         }
     }
 
-    fn written(dialect: Dialect, is_chunkable: bool, act: impl FnOnce(&mut EventStream<()>)) -> String {
-        let reply = Reply { is_chunkable, ..Reply::default() };
-        let mut stream = EventStream::new((), dialect, reply, 1000);
+    fn written(dialect: Dialect, act: impl FnOnce(&mut EventStream<()>)) -> String {
+        let mut stream = EventStream::new((), dialect, Reply::default(), 1000);
         act(&mut stream);
         let text = String::from_utf8(stream.out).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-        assert_eq!(head.contains("transfer-encoding: chunked"), is_chunkable, "{head}");
+        // Without a length or chunks, its end is that of the connection.
+        assert!(head.contains("\r\nconnection: close") && !head.contains("transfer-encoding"), "{head}");
         body.to_owned()
     }
 
@@ -228,17 +205,13 @@ mod tests {
     fn messages_stand_as_their_dialect_has_them() {
         let say = |stream: &mut EventStream<()>| {
             stream.push(b"{\"a\":1}").unwrap();
-            stream.finish();
+            stream.push(b"{}\n{}").unwrap();
             stream.finish();
             stream.push(b"late").unwrap();
         };
-        assert_eq!(written(Dialect::Lines, true, say), "8\r\n{\"a\":1}\n\r\n0\r\n\r\n");
-        assert_eq!(written(Dialect::Bare, true, say), "7\r\n{\"a\":1}\r\n0\r\n\r\n");
-        assert_eq!(
-            written(Dialect::Events, true, say),
-            "3\r\n:\n\n\r\nf\r\ndata: {\"a\":1}\n\n\r\n0\r\n\r\n"
-        );
-        assert_eq!(written(Dialect::Lines, false, say), "{\"a\":1}\n");
+        assert_eq!(written(Dialect::Lines, say), "{\"a\":1}\n{}\n{}\n");
+        assert_eq!(written(Dialect::Bare, say), "{\"a\":1}{}\n{}");
+        assert_eq!(written(Dialect::Events, say), ":\n\ndata: {\"a\":1}\n\ndata: {}\n\ndata: {}\n\n");
     }
 
     #[test]

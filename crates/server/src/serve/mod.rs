@@ -115,6 +115,11 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         outboxes: outboxes.into(),
     });
 
+    // Before anybody knows that the server is there, and may signal it.
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::catch()?
+    };
     let (drain, draining) = watch::channel(false);
     let (ended, endings) = mpsc::unbounded_channel();
     for ((id, listeners), inbox) in (0..workers).zip(sockets).zip(inboxes) {
@@ -130,11 +135,33 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     }
     drop(ended);
     announce(&shared.settings.load(), &urls);
-    let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings));
+    let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings, signals));
     if let Some(exporter) = exporter {
         runtime.block_on(exporter.flush());
     }
     outcome
+}
+
+/// The signals that the server answers to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    ///
+    /// # Errors
+    /// When the operating system does not let them be caught.
+    fn catch() -> Result<Self, String> {
+        let catch = |kind| signal(kind).map_err(|e| format!("signals cannot be caught: {e}"));
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Waits for a signal, then for the workers.
@@ -143,10 +170,8 @@ async fn supervise(
     layers: &Layers,
     drain: &watch::Sender<bool>,
     mut endings: mpsc::UnboundedReceiver<io::Result<()>>,
+    Signals { mut terminate, mut interrupt, mut hangup }: Signals,
 ) -> Result<(), String> {
-    let catch = |kind| signal(kind).map_err(|e| format!("signals cannot be caught: {e}"));
-    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
-    let mut hangup = catch(SignalKind::hangup())?;
     let mut tick = tokio::time::interval(TICK);
     loop {
         tokio::select! {
@@ -255,6 +280,7 @@ fn announce(settings: &Settings, urls: &[String]) {
              \n    chat            {first}/\
              \n    plain page      {first}/plain.html\
              \n    client protocol {socket}/connection/websocket\
+             \n    event stream    {first}/events?channel=CHANNEL\
              \n    raw channels    {socket}/raw/CHANNEL\
              \n    echo            {socket}/echo\
              \n    server API      {first}/api\

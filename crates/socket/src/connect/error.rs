@@ -7,6 +7,8 @@ use std::{fmt, io};
 use antiphon_proto::handshake::{ClientError, Rejection, RequestError, UriError};
 
 use super::host::{Host, HostRule};
+#[cfg(feature = "http2")]
+use super::http2::Http2Fault;
 use super::proxy::{ProxyFault, ProxyUrlError};
 
 /// Why there is no connection. The variant says whose fault it is; the message names the thing, the value and the way out.
@@ -22,7 +24,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The server's answer when it was not a 101: its status, headers and the beginning of its body. Redirects (3xx) and
+    /// The server's answer when it was not a 101, or over HTTP/2 not a 2xx: its status, headers and the beginning of its body. Redirects (3xx) and
     /// demands for credentials (401) come this way. None is followed: whether the next server may see the headers that were
     /// meant for this one is for the caller to say.
     pub fn rejection(&self) -> Option<&Rejection> {
@@ -36,6 +38,8 @@ impl ConnectError {
     pub fn is_timeout(&self) -> bool {
         match self {
             Self::Environment(EnvironmentFault::TimedOut { .. }) => true,
+            #[cfg(feature = "http2")]
+            Self::Environment(EnvironmentFault::NoStream { .. }) => true,
             Self::Environment(EnvironmentFault::Dial { attempts, .. }) => {
                 attempts.iter().any(|attempt| attempt.error.kind() == io::ErrorKind::TimedOut)
             }
@@ -63,6 +67,14 @@ pub enum CallerFault {
     NoTls,
     /// The URL says `wss`, and the stream that came with it would be used as it is.
     NotSecured,
+    /// The request is for another server than the HTTP/2 connection leads to.
+    #[cfg(feature = "http2")]
+    OtherServer {
+        /// The request's.
+        asked: String,
+        /// The connection's.
+        connected: String,
+    },
 }
 
 /// A fault of what lies between.
@@ -116,6 +128,14 @@ pub enum EnvironmentFault {
         /// The time that ran out.
         limit: Duration,
     },
+    /// All streams that the server allows on the HTTP/2 connection were in use, until time ran out.
+    #[cfg(feature = "http2")]
+    NoStream {
+        /// How many the server allows at a time (RFC 9113 §5.1.2).
+        allowed: usize,
+        /// The time that ran out.
+        limit: Duration,
+    },
 }
 
 /// A fault of the server.
@@ -133,6 +153,9 @@ pub enum PeerFault {
     Stream(io::Error),
     /// Its answer is a refusal, or breaks a rule.
     Handshake(ClientError),
+    /// HTTP/2 did not come to an answer.
+    #[cfg(feature = "http2")]
+    Http2(Http2Fault),
 }
 
 /// An address that did not take the connection, and why.
@@ -146,6 +169,7 @@ pub struct Attempt {
 
 /// What is done on the way to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stage {
     /// The name is looked up.
     LookUp,
@@ -153,6 +177,9 @@ pub enum Stage {
     Proxy,
     /// TLS is set up.
     Tls,
+    /// The server says whether it takes WebSockets over HTTP/2.
+    #[cfg(feature = "http2")]
+    Settings,
     /// The WebSocket is asked for.
     Handshake,
 }
@@ -163,6 +190,8 @@ impl fmt::Display for Stage {
             Self::LookUp => "looking up the name",
             Self::Proxy => "waiting for the proxy",
             Self::Tls => "setting up TLS",
+            #[cfg(feature = "http2")]
+            Self::Settings => "waiting for the server's HTTP/2 settings",
             Self::Handshake => "waiting for the server's answer to the request",
         })
     }
@@ -187,6 +216,11 @@ impl fmt::Display for CallerFault {
             Self::NoTls => f.write_str("wss needs TLS: build antiphon-socket with the feature `tls`"),
             Self::NotSecured => f.write_str(
                 "the URL says wss, and the stream would be used as it is: call `open_tls`, or write ws if it is encrypted already",
+            ),
+            #[cfg(feature = "http2")]
+            Self::OtherServer { asked, connected } => write!(
+                f,
+                "the request is for {asked}, and this HTTP/2 connection leads to {connected}: make one for each server"
             ),
         }
     }
@@ -213,6 +247,11 @@ impl fmt::Display for EnvironmentFault {
                 "TLS has no root certificates to trust ({reason}): install the system's (ca-certificates) or add one"
             ),
             Self::TimedOut { stage, limit } => write!(f, "{stage} took longer than {limit:?}"),
+            #[cfg(feature = "http2")]
+            Self::NoStream { allowed, limit } => write!(
+                f,
+                "all {allowed} streams that the server allows on this HTTP/2 connection were in use for {limit:?}: close a WebSocket, or make another connection"
+            ),
         }
     }
 }
@@ -230,6 +269,8 @@ impl fmt::Display for PeerFault {
             }
             Self::Stream(source) => write!(f, "the stream failed in the opening handshake: {source}"),
             Self::Handshake(error) => error.fmt(f),
+            #[cfg(feature = "http2")]
+            Self::Http2(fault) => fault.fmt(f),
         }
     }
 }
@@ -249,6 +290,8 @@ impl std::error::Error for ConnectError {
             Self::Environment(EnvironmentFault::ProxyVariable { source, .. }) => Some(source),
             Self::Peer(PeerFault::Tls { source, .. } | PeerFault::Stream(source)) => Some(source),
             Self::Peer(PeerFault::Handshake(error)) => Some(error),
+            #[cfg(feature = "http2")]
+            Self::Peer(PeerFault::Http2(Http2Fault::Stream(source))) => Some(source),
             _ => None,
         }
     }

@@ -15,6 +15,8 @@ mod backoff;
 mod dial;
 mod error;
 mod host;
+#[cfg(feature = "http2")]
+mod http2;
 mod proxy;
 mod stream;
 mod target;
@@ -36,6 +38,8 @@ pub use backoff::Backoff;
 pub use dial::{Resolve, Resolving, SystemResolver};
 pub use error::{Attempt, CallerFault, ConnectError, EnvironmentFault, PeerFault, Stage};
 pub use host::{Credentials, Host, HostRule};
+#[cfg(feature = "http2")]
+pub use http2::{Http2, Http2Config, Http2Fault, Http2Stream, HttpVersion};
 pub use proxy::{Proxy, ProxyChoice, ProxyFault, ProxyUrlError};
 pub use stream::ClientStream;
 use stream::Link;
@@ -161,6 +165,12 @@ pub struct Connector {
     /// Whom to trust.
     #[cfg(feature = "tls")]
     pub tls: Arc<TlsOptions>,
+    /// Which HTTP to open WebSockets over.
+    #[cfg(feature = "http2")]
+    pub http: HttpVersion,
+    /// What an HTTP/2 connection may hold.
+    #[cfg(feature = "http2")]
+    pub http2: Http2Config,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// Send small messages at once (TCP_NODELAY).
@@ -173,7 +183,7 @@ pub struct Connector {
 }
 
 impl Default for Connector {
-    /// The environment's proxy, the platform's roots, 10 seconds, no compression.
+    /// The environment's proxy, the platform's roots, HTTP/1.1, 10 seconds, no compression.
     fn default() -> Self {
         Self {
             config: Arc::default(),
@@ -181,6 +191,10 @@ impl Default for Connector {
             proxy: ProxyChoice::default(),
             #[cfg(feature = "tls")]
             tls: TlsOptions::platform(),
+            #[cfg(feature = "http2")]
+            http: HttpVersion::default(),
+            #[cfg(feature = "http2")]
+            http2: Http2Config::default(),
             timeouts: Timeouts::default(),
             nodelay: true,
             local_address: None,
@@ -190,7 +204,7 @@ impl Default for Connector {
 }
 
 impl Connector {
-    /// Opens a WebSocket. The response is the server's 101.
+    /// Opens a WebSocket. The response is the server's 101, or over HTTP/2 its 200.
     ///
     /// # Errors
     ///
@@ -207,7 +221,11 @@ impl Connector {
         let target = Target::of(request.uri())?;
         let total = from_now(self.timeouts.total);
         let reach = Limit::new(self.timeouts.reach, self.timeouts.total, total);
-        let stream = self.reach(target, &reach).await?;
+        #[cfg(feature = "http2")]
+        if self.http == HttpVersion::Http2 || (self.http == HttpVersion::Negotiated && target.is_secure()) {
+            return Box::pin(self.connect_http2(target, request, &reach, total)).await;
+        }
+        let stream = self.reach(target, &reach, Alpn::Http1).await?;
         let handshake = Limit::new(self.timeouts.handshake, self.timeouts.total, total);
         self.handshake(stream, request, &handshake).await
     }
@@ -244,7 +262,7 @@ impl Connector {
     ) -> Result<(WebSocket<tokio_rustls::client::TlsStream<S>>, Response), ConnectError> {
         let request = self.prepare(request)?;
         let host = Target::of(request.uri())?.host;
-        let tls = self.tls_handshake(&host).await?;
+        let tls = self.tls_handshake(&host, Alpn::Http1).await?;
         let limit = Limit::new(self.timeouts.reach, self.timeouts.total, from_now(self.timeouts.total));
         let secured = limit.run(Stage::Tls, tls.run(stream)).await?;
         let stream = secured.map_err(|source| PeerFault::Tls { host, source })?;
@@ -259,7 +277,7 @@ impl Connector {
     /// The server cannot be reached, or does not prove who it is.
     pub async fn dial(&self, uri: &WsUri) -> Result<ClientStream, ConnectError> {
         let limit = Limit::new(self.timeouts.reach, self.timeouts.total, from_now(self.timeouts.total));
-        self.reach(Target::of(uri)?, &limit).await
+        self.reach(Target::of(uri)?, &limit, Alpn::Http1).await
     }
 
     fn prepare(&self, request: impl IntoRequest) -> Result<ClientRequest, ConnectError> {
@@ -272,7 +290,9 @@ impl Connector {
     }
 
     /// Goes all the way to the server, and says nothing to it that is the request's.
-    async fn reach(&self, target: Target, limit: &Limit) -> Result<ClientStream, ConnectError> {
+    async fn reach(&self, target: Target, limit: &Limit, alpn: Alpn) -> Result<ClientStream, ConnectError> {
+        #[cfg(not(feature = "tls"))]
+        let _ = alpn;
         let proxy = self.proxy.route(&target)?;
         #[cfg(not(feature = "tls"))]
         if target.is_secure() || proxy.as_ref().is_some_and(Proxy::is_secure) {
@@ -281,7 +301,7 @@ impl Connector {
         // Set up before anything is sent: without roots there is no use in connecting.
         #[cfg(feature = "tls")]
         let tls = match &target.scheme {
-            Scheme::Wss => Some(limit.run(Stage::Tls, self.tls_handshake(&target.host)).await??),
+            Scheme::Wss => Some(limit.run(Stage::Tls, self.tls_handshake(&target.host, alpn)).await??),
             Scheme::Ws(_) => None,
         };
 
@@ -319,7 +339,7 @@ impl Connector {
         let at_fault = |fault| EnvironmentFault::Proxy { proxy: proxy.to_string(), fault };
         #[cfg(feature = "tls")]
         if proxy.is_secure() {
-            let tls = self.tls_handshake(proxy.host()).await?;
+            let tls = self.tls_handshake(proxy.host(), Alpn::Http1).await?;
             let stream = tls.run(stream).await.map_err(|error| at_fault(ProxyFault::Tls(error)))?;
             return Ok(Link::Tunnel(proxy.tunnel(stream, target).await.map_err(at_fault)?));
         }
@@ -327,9 +347,9 @@ impl Connector {
     }
 
     #[cfg(feature = "tls")]
-    async fn tls_handshake(&self, host: &Host) -> Result<Handshake, ConnectError> {
+    async fn tls_handshake(&self, host: &Host, alpn: Alpn) -> Result<Handshake, ConnectError> {
         let name = host.server_name()?;
-        Ok(Handshake::new(&self.tls, name).await.map_err(|reason| EnvironmentFault::Tls { reason })?)
+        Ok(Handshake::new(&self.tls, name, alpn).await.map_err(|reason| EnvironmentFault::Tls { reason })?)
     }
 
     /// Asks for the WebSocket. Nothing but the request is sent before the answer has been checked (rule 36).
@@ -359,14 +379,29 @@ impl Connector {
             }
             let progress = handshake.receive(input).map_err(PeerFault::Handshake)?;
             if let Progress::Complete { value: response, used } = progress {
-                let (config, deflate) = (Arc::clone(&self.config), response.agreed().deflate);
-                let now = Instant::now().into_std();
-                let connection = Connection::client(config, deflate, Box::new(OsEntropy), now);
                 // What came with the 101 is frames (rule 32).
-                return Ok((WebSocket::new(stream, connection, &input[used..]), response));
+                return Ok((self.websocket(stream, &response, &input[used..]), response));
             }
         }
     }
+
+    /// The socket that a server's answer opens.
+    fn websocket<S>(&self, stream: S, response: &Response, read: &[u8]) -> WebSocket<S> {
+        let (config, deflate) = (Arc::clone(&self.config), response.agreed().deflate);
+        let connection = Connection::client(config, deflate, Box::new(OsEntropy), Instant::now().into_std());
+        WebSocket::new(stream, connection, read)
+    }
+}
+
+/// The protocols that are offered within TLS (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alpn {
+    Http1,
+    #[cfg(feature = "http2")]
+    Http2,
+    /// HTTP/2 rather than HTTP/1.1.
+    #[cfg(feature = "http2")]
+    Either,
 }
 
 /// A point in time, and the limit that it comes from.

@@ -10,6 +10,8 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+#[cfg(feature = "http2")]
+use super::http2::Http2Stream;
 use super::target::Cleartext;
 #[cfg(feature = "tls")]
 use tokio_rustls::client::TlsStream;
@@ -26,7 +28,7 @@ pub(super) enum Link {
     Tunnel(Box<dyn Io>),
 }
 
-/// The stream of a client: TCP or a proxy's tunnel, and TLS in it for `wss`.
+/// The stream of a client: TCP or a proxy's tunnel, TLS in it for `wss`, and perhaps a stream of HTTP/2 in that.
 pub struct ClientStream {
     kind: Kind,
     address: SocketAddr,
@@ -39,6 +41,12 @@ enum Kind {
     Tls(Box<TlsStream<TcpStream>>),
     #[cfg(feature = "tls")]
     TunnelTls(Box<TlsStream<Box<dyn Io>>>),
+    /// One of the streams of a connection, which itself is one of the others.
+    #[cfg(feature = "http2")]
+    Http2 {
+        stream: Box<Http2Stream>,
+        secure: bool,
+    },
 }
 
 impl ClientStream {
@@ -67,7 +75,39 @@ impl ClientStream {
 
     /// Whether the bytes are encrypted on their way to the server.
     pub fn is_secure(&self) -> bool {
-        !matches!(self.kind, Kind::Tcp(_) | Kind::Tunnel(_))
+        match &self.kind {
+            Kind::Tcp(_) | Kind::Tunnel(_) => false,
+            #[cfg(feature = "tls")]
+            Kind::Tls(_) | Kind::TunnelTls(_) => true,
+            #[cfg(feature = "http2")]
+            Kind::Http2 { secure, .. } => *secure,
+        }
+    }
+
+    /// Whether it is a stream of an HTTP/2 connection.
+    #[cfg(feature = "http2")]
+    pub fn is_http2(&self) -> bool {
+        matches!(self.kind, Kind::Http2 { .. })
+    }
+
+    /// A stream of a connection to `address`.
+    #[cfg(feature = "http2")]
+    pub(super) fn multiplexed(stream: Http2Stream, address: SocketAddr, secure: bool) -> Self {
+        Self { kind: Kind::Http2 { stream: Box::new(stream), secure }, address }
+    }
+
+    /// Whether the server chose HTTP/2 within TLS.
+    #[cfg(feature = "http2")]
+    pub(super) fn chose_http2(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let chosen = match &self.kind {
+            Kind::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+            Kind::TunnelTls(stream) => stream.get_ref().1.alpn_protocol(),
+            Kind::Tcp(_) | Kind::Tunnel(_) | Kind::Http2 { .. } => None,
+        };
+        #[cfg(not(feature = "tls"))]
+        let chosen: Option<&[u8]> = None;
+        chosen == Some(b"h2")
     }
 
     /// The address that was connected to: the server's, or that of the proxy.
@@ -93,6 +133,8 @@ macro_rules! on {
             Kind::Tls($stream) => $call,
             #[cfg(feature = "tls")]
             Kind::TunnelTls($stream) => $call,
+            #[cfg(feature = "http2")]
+            Kind::Http2 { stream: $stream, .. } => $call,
         }
     };
 }
@@ -123,6 +165,8 @@ impl AsyncWrite for ClientStream {
             Kind::Tunnel(stream) => stream.is_write_vectored(),
             #[cfg(feature = "tls")]
             Kind::Tls(_) | Kind::TunnelTls(_) => true,
+            #[cfg(feature = "http2")]
+            Kind::Http2 { .. } => true,
         }
     }
 

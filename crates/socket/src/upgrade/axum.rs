@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use antiphon_proto::Config;
-use antiphon_proto::handshake::{Agreed, Opening, Refusal, http::check};
+use antiphon_proto::handshake::{Agreed, Opening, Refusal};
 use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 
-use super::{HttpStream, PendingSocket};
+use super::{HttpStream, PendingSocket, open};
 use crate::accept::Acceptor;
 use crate::websocket::WebSocket;
 
@@ -32,6 +32,8 @@ use crate::websocket::WebSocket;
 ///
 /// let app: Router = Router::new().route("/echo", any(echo));
 /// ```
+///
+/// Over HTTP/2 (feature `http2`) the method is CONNECT: route with `any`, not with `get`.
 ///
 /// Pages of the same host may connect, and clients that are no browsers. For another policy put an [`Acceptor`] into the
 /// request's extensions: `.layer(Extension(acceptor))`.
@@ -57,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Rejection> {
         let acceptor = parts.extensions.get::<Acceptor>().cloned().unwrap_or_default();
-        let opening = check(parts, &acceptor.policy).map_err(Rejection)?;
+        let opening = open(parts, &acceptor.policy).map_err(Rejection)?;
         Ok(Self { upgrade: parts.extensions.remove(), opening, acceptor })
     }
 }

@@ -1,7 +1,9 @@
 //! From a request of an HTTP library to an open socket.
 //!
 //! The rules of the opening handshake are the engine's, and stand there once; here the stream is taken over from hyper when
-//! the 101 has been sent.
+//! the 101 has been sent. With the feature `http2`, extended CONNECT (RFC 8441) is answered as well, with a 200: hyper's HTTP/2 server has to be
+//! told so with `enable_connect_protocol`, and lets 200 streams in on a connection unless `max_concurrent_streams` says
+//! otherwise. What a client sends waits in a stream's window until the socket is read.
 
 #[cfg(feature = "axum")]
 pub mod axum;
@@ -9,7 +11,10 @@ pub mod axum;
 use std::fmt;
 use std::sync::Arc;
 
-use antiphon_proto::handshake::{Agreed, Opening, Refusal, http::check};
+use antiphon_proto::handshake::http::check;
+#[cfg(feature = "http2")]
+use antiphon_proto::handshake::http::check_connect;
+use antiphon_proto::handshake::{Agreed, Opening, Refusal, ServerPolicy};
 use antiphon_proto::{Config, Connection};
 use http::{Response, request};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -20,10 +25,11 @@ use tokio::time::Instant;
 use crate::accept::{Acceptor, unanswerable};
 use crate::websocket::WebSocket;
 
-/// The stream of an upgraded connection, whatever carries it.
+/// The stream of an upgraded connection, or one of the streams of an HTTP/2 connection.
 pub type HttpStream = TokioIo<Upgraded>;
 
-/// Checks a request of hyper's, and answers it: with the 101 to send, and the socket to come when it has been sent.
+/// Checks a request of hyper's, and answers it: with the 101 to send, or the 200 over HTTP/2, and the socket to come when it
+/// has been sent.
 ///
 /// The [`Acceptor`]'s limits of the head and its timeout are not used: the head has been read by hyper, with hyper's.
 ///
@@ -56,8 +62,18 @@ pub fn upgrade(
     request: &mut request::Parts,
     acceptor: &Acceptor,
 ) -> Result<(Response<()>, PendingSocket), Refusal> {
-    let opening = check(request, &acceptor.policy)?;
+    let opening = open(request, &acceptor.policy)?;
     PendingSocket::accept(request.extensions.remove(), &opening, acceptor)
+}
+
+/// The rules for a request of either kind.
+fn open(request: &request::Parts, policy: &ServerPolicy) -> Result<Opening, Refusal> {
+    #[cfg(feature = "http2")]
+    if request.version >= http::Version::HTTP_2 {
+        let protocol = request.extensions.get::<hyper::ext::Protocol>();
+        return check_connect(request, protocol.map(hyper::ext::Protocol::as_str), policy);
+    }
+    check(request, policy)
 }
 
 /// A socket whose 101 has yet to be sent.
@@ -103,11 +119,11 @@ impl PendingSocket {
     }
 
     /// The socket on the bare stream that hyper was given in a [`TokioIo`], such as a `TcpStream`: without hyper's buffer, and
-    /// without a call through a pointer for each read and write.
+    /// without a call through a pointer for each read and write. An HTTP/2 connection cannot be taken from hyper.
     ///
     /// # Errors
     ///
-    /// The connection ended before, or hyper was given another stream than an `S`.
+    /// The connection ended before, is one of HTTP/2, or hyper was given another stream than an `S`.
     pub async fn socket_on<S>(self) -> Result<WebSocket<S>, UpgradeError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -126,7 +142,7 @@ impl PendingSocket {
 pub enum UpgradeError {
     /// The network: the connection ended before the 101 was sent.
     Ended(hyper::Error),
-    /// The caller: hyper was given another stream than the one asked for.
+    /// The caller: hyper was given another stream than the one asked for, or it is one of HTTP/2.
     OtherStream,
 }
 
@@ -135,7 +151,7 @@ impl fmt::Display for UpgradeError {
         match self {
             Self::Ended(error) => write!(f, "the connection ended before it was upgraded: {error}"),
             Self::OtherStream => f.write_str(
-                "hyper serves another type of stream; ask for that one, or take PendingSocket::socket",
+                "hyper serves another type of stream, or HTTP/2; ask for that type, or take PendingSocket::socket",
             ),
         }
     }

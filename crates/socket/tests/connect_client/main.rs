@@ -4,6 +4,8 @@
 
 mod dial;
 mod handshake;
+#[cfg(all(feature = "http2", feature = "hyper"))]
+mod http2;
 mod proxy_http;
 mod proxy_socks5;
 mod support;

@@ -220,6 +220,14 @@ impl Identity {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
+    /// An acceptor that offers these protocols.
+    #[cfg(feature = "http2")]
+    pub(crate) fn acceptor_of(&self, protocols: &[&str]) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.config);
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
     /// Options that trust this root and no other.
     pub(crate) fn trusted(&self) -> Arc<TlsOptions> {
         Arc::new(TlsOptions::default().add_root_pem(self.root.as_bytes()).unwrap().only_added_roots())

@@ -300,7 +300,9 @@ fn json_and_protobuf_understand_each_other() {
         assert!(heard.contains(&format!(r#""pub":{{"data":{in_json},"#)), "{heard}");
         let heard = protobuf.take();
         let pushed = heard.iter().flat_map(|heard| match heard {
-            super::Heard::Message(message) => replies(message, Encoding::Protobuf),
+            super::Heard::Message(message) | super::Heard::Aside(message) => {
+                replies(message, Encoding::Protobuf)
+            }
             _ => Vec::new(),
         });
         let pushed: Vec<_> = pushed.filter_map(|reply| reply.push?.publication).collect();
