@@ -14,6 +14,8 @@ export CARGO_TARGET_DIR
 
 APP := web/apps/demo/dist/index.html
 APP_SOURCES := $(shell find web/apps -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
+CLIENT := web/packages/client/dist/index.js
+CLIENT_SOURCES := $(shell find web/packages/client/src -type f 2>/dev/null)
 NODE_MODULES := web/node_modules/.package-lock.json
 # One set of features for all that CI builds, so that each crate is built once.
 ALL := --workspace --all-features
@@ -28,7 +30,7 @@ help:
 	@echo 'make bench         compare with other servers (30 minutes; ARGS=--quick for 3)'
 	@echo 'make fuzz          fuzz each target for SECONDS=60'
 	@echo 'make soak          the properties a hundred times as long, then each fuzz target for an hour'
-	@echo 'make conformance   Autobahn, the matrix and the peers in full (25 minutes)'
+	@echo 'make conformance   Autobahn, the matrix, the peers and the proxies in full (25 minutes)'
 	@echo 'make coverage      line coverage of the engine'
 	@echo 'make docs          the book and the documentation of the crates'
 	@echo 'make clean         remove what was built'
@@ -42,6 +44,10 @@ web: $(APP)
 
 $(APP): $(APP_SOURCES) $(NODE_MODULES)
 	cd web && npm run build
+	@touch $@
+
+$(CLIENT): $(CLIENT_SOURCES) $(NODE_MODULES)
+	cd web && npm run build --workspace @antiphon/client
 	@touch $@
 
 $(NODE_MODULES): web/package-lock.json web/package.json $(wildcard web/*/*/package.json)
@@ -79,7 +85,7 @@ test-e2e: binaries
 	CHROMIUM=$$(.ci/prepare) && export CHROMIUM && cd web && ANTIPHON_BIN=$(BINARIES)/antiphon timeout 300 npm run e2e
 
 # The suites' own lines are moved in, so that the last one alone is the sum.
-test-conformance: binaries
+test-conformance: binaries $(CLIENT)
 	CHROMIUM=$$(.ci/prepare) && export CHROMIUM $(CONFORMANCE) && timeout 1200 conformance/run.sh quick | sed -u '$$!s/^/    /'
 
 binaries: web
@@ -103,7 +109,7 @@ soak:
 	ANTIPHON_LONG=1 cargo test $(ALL) --no-fail-fast
 	fuzz/run 3600
 
-conformance: binaries
+conformance: binaries $(CLIENT)
 	CHROMIUM=$$(.ci/prepare) && export CHROMIUM $(CONFORMANCE) && conformance/run.sh full
 
 coverage:

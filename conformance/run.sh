@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Run every suite on Antiphon, both ways: run.sh quick|full
 #
-#   quick   Autobahn's quick set, the matrix, the peers with 2,000 random messages each, Centrifugo's clients
-#   full    Autobahn's 517 cases, the matrix with its slow cases, the peers with 100,000 messages each
+#   quick   Autobahn's quick set, the matrix, the peers with 2,000 random messages each, Centrifugo's clients, the proxies
+#   full    Autobahn's 517 cases, the matrix with its slow cases, the peers with 100,000 messages each, longer silences
 #
 # Nothing is built here. In the environment:
 #   ANTIPHON_BIN       the server's binary (default target/debug/antiphon)
@@ -102,6 +102,7 @@ suite "peers, server" python3 "$here/peers" server "$plain" --messages $((messag
 suite "peers, server with compression" python3 "$here/peers" server "$compressed" --deflate --messages "$messages"
 suite "peers, client" python3 "$here/peers" client --deflate --messages "$messages" -- "${client[@]}"
 suite "Centrifugo's clients" env ANTIPHON_BIN="$server_bin" "$here/clients/run" "$set_name"
+suite "intermediaries" env ANTIPHON_BIN="$server_bin" node "$here/intermediaries/main.mjs" "$set_name"
 if [ -n "$library_bin" ]; then
     listen library "$library_bin" "127.0.0.1:{port}" --deflate
     suite "matrix, library's server" python3 "$here/matrix" server "$url" "${limits[@]}" --expect-deflate "${matrix[@]}"

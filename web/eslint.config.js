@@ -43,5 +43,22 @@ export default ts.config(
     files: ['apps/*/src/main.ts'],
     rules: { '@typescript-eslint/no-unsafe-argument': 'off' },
   },
+  {
+    files: ['packages/**/*.ts'],
+    extends: [ts.configs.strictTypeChecked, ts.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      // TypeScript knows what is defined.
+      'no-undef': 'off',
+      // Numbers in sentences are clear as they are.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      'max-lines': ['error', 400],
+    },
+  },
+  {
+    // They run in pages as well.
+    files: ['packages/**/*.mjs'],
+    languageOptions: { globals: { ...globals.node, window: 'readonly' } },
+  },
   { files: ['e2e/**/*.mjs', 'eslint.config.js'], languageOptions: { globals: { ...globals.node, document: 'readonly' } } },
 )

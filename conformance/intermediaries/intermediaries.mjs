@@ -49,5 +49,6 @@ export const INTERMEDIARIES = {
   "hostile: Upgrade gets 200": hostile({ http: { upgrade: 200 } }),
   "hostile: Upgrade gets 403": hostile({ http: { upgrade: 403 } }),
   "hostile: Upgrade hangs": hostile({ http: { upgrade: "hang" } }),
+  "hostile: all of it": hostile({ http: { upgrade: "hang", hold: Infinity }, wire: { idle: 5 / 7, latency: 40, split: true } }),
   "hostile: no CONNECT": hostile({ http: { tunnel: false }, forward: "sockets" }),
 };

@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arc_swap::ArcSwap;
 use tracing::{Instrument as _, Span};
@@ -74,6 +75,8 @@ pub struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) census: Census,
+    /// Connections that have come, to tell which of two came first.
+    pub(crate) arrivals: AtomicU64,
     pub(crate) directory: Directory,
     cluster: Arc<dyn Cluster>,
     pub(crate) revocations: Revocations,
@@ -116,6 +119,7 @@ impl Node {
             hub: parts.hub,
             metrics: Arc::default(),
             census: Census::default(),
+            arrivals: AtomicU64::default(),
             directory: Directory::default(),
             cluster: Arc::new(Alone),
             revocations: Revocations::new(REVOCATIONS, Arc::clone(&parts.clock)),

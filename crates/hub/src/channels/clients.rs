@@ -18,6 +18,8 @@ pub struct Whom {
     pub except: Vec<String>,
     /// Only connections whose token was issued at or before this, in seconds since 1970, or with this id.
     pub token: Option<TokenWhom>,
+    /// Only connections that came to this node before the one with this number.
+    pub before: Option<u64>,
 }
 
 /// Which tokens an order is for.

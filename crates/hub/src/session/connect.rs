@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -74,7 +75,8 @@ async fn admit(
     {
         return Ok(None);
     }
-    make_way(session, &rules, &identity.user);
+    let arrival = node.arrivals.fetch_add(1, Ordering::Relaxed);
+    make_way(session, &rules, &identity.user, arrival);
     if !node.census.enter(&identity.user, rules.client.user_connection_limit.min(limit_of(&identity.user))) {
         return Err(Disconnect::CONNECTION_LIMIT.into());
     }
@@ -98,6 +100,7 @@ async fn admit(
             token: identity.token.take().unwrap_or_default(),
         };
         state.phase = Phase::Connected;
+        state.arrival = arrival;
         state.expire_at = expire_at;
     }
     if is_resumable || session.transport.get().is_emulated() {
@@ -208,12 +211,12 @@ pub(super) fn refused_token(session: &Session, error: &TokenError) -> Refusal {
     }
 }
 
-/// Ends the user's other connections, where a user may have one only.
-fn make_way(session: &Rc<Session>, rules: &Rules, user: &str) {
+/// Ends the user's earlier connections, where a user may have one only. Of two that come at once, on two workers, each has entered
+/// before it hears of the other, and only the first is to go.
+fn make_way(session: &Rc<Session>, rules: &Rules, user: &str, arrival: u64) {
     let personal = &rules.client.personal_channel;
     if personal.enabled && personal.single_connection && !user.is_empty() {
-        let whom =
-            Whom { user: Some(user.to_owned()), except: vec![session.id.to_string()], ..Whom::default() };
+        let whom = Whom { user: Some(user.to_owned()), before: Some(arrival), ..Whom::default() };
         session.node.hub.control(Control { whom, order: Order::Disconnect(Disconnect::CONNECTION_LIMIT) });
     }
 }

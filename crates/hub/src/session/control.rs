@@ -19,7 +19,8 @@ pub(super) async fn carry_out(session: &Rc<Session>, now: Instant, control: &Con
             Some(TokenWhom::Id(id)) => *state.who.token.id == **id,
             Some(TokenWhom::IssuedUntil(until)) => state.who.token.issued_at <= *until,
         };
-        if state.phase != Phase::Connected || !is_meant {
+        let is_late = control.whom.before.is_some_and(|before| state.arrival >= before);
+        if state.phase != Phase::Connected || !is_meant || is_late {
             return;
         }
     }

@@ -9,6 +9,8 @@ mod pulse;
 mod recovery;
 mod resume;
 mod subscriptions;
+mod takeover;
+mod waiting;
 
 #[path = "../../tests/common/mod.rs"]
 mod common;

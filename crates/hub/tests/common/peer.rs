@@ -54,6 +54,8 @@ struct Line {
     told: Cell<u64>,
     /// The client listens. Else nothing is written.
     is_held: Cell<bool>,
+    /// What would be written if the client listened is written all the same, for others to hear.
+    is_tapped: Cell<bool>,
     /// Something that was never written is not kept any more.
     is_overrun: Cell<bool>,
     /// Rings for the connection, in the world.
@@ -83,6 +85,7 @@ impl Peer {
                 limit: world.node.rules().client.queue_max_size,
                 told: Cell::new(0),
                 is_held: Cell::new(true),
+                is_tapped: Cell::new(false),
                 is_overrun: Cell::new(false),
                 bell,
             }
@@ -203,6 +206,11 @@ impl Peer {
         true
     }
 
+    /// What the session says is heard from now on while the client does not listen, too.
+    pub(crate) fn tap(&self) {
+        self.line.is_tapped.set(true);
+    }
+
     /// The client has come back, on another connection. What was written to the last one and not taken is lost.
     pub(crate) fn take_over(&self, world: &World, take_over: TakeOver) {
         let (line, ack) = (&self.line, take_over.ack);
@@ -257,7 +265,7 @@ impl Line {
     }
 
     fn write(&self, heard: Heard) {
-        if self.is_held.get() {
+        if self.is_held.get() || self.is_tapped.get() {
             self.written.borrow_mut().push(heard);
         }
     }

@@ -48,6 +48,17 @@ pub(crate) struct View {
     /// Commands that are not answered yet, in order.
     asked: VecDeque<Command>,
     ids: u32,
+    session: Option<Numbers>,
+}
+
+/// The session that a client can go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub(crate) secret: String,
+    /// The number of the last command.
+    n: u64,
+    /// How many messages have come.
+    pub(crate) count: u64,
 }
 
 /// What it knows of a channel.
@@ -75,6 +86,7 @@ impl View {
             seen: BTreeMap::new(),
             asked: VecDeque::new(),
             ids: 0,
+            session: None,
         }
     }
 
@@ -83,6 +95,7 @@ impl View {
         self.client = None;
         self.ended = None;
         self.pings = 0;
+        self.session = None;
         self.asked.clear();
         self.channels.values_mut().for_each(|known| known.is_subscribed = false);
     }
@@ -91,9 +104,39 @@ impl View {
         self.ids += 1;
         let mut command = command(self.ids);
         fill(&mut command);
+        if let Some(session) = self.session.as_mut().filter(|_| command.connect.is_none()) {
+            session.n += 1;
+            command.n = session.n;
+            // It says now and then how far it has come.
+            command.ack = if self.ids.is_multiple_of(4) { session.count } else { 0 };
+        }
         let message = encode(&command, self.encoding);
         self.asked.push_back(command);
         message
+    }
+
+    /// The session that it can go on with.
+    pub(crate) fn session(&self) -> Option<&Numbers> {
+        self.session.as_ref()
+    }
+
+    /// `connect` to go on with the session. It is answered before all else.
+    pub(crate) fn go_on(&mut self, request: ConnectRequest) -> Bytes {
+        let Some(Numbers { secret, count, .. }) = &self.session else { panic!("there is no session") };
+        let request = ConnectRequest {
+            ext: [("session".to_owned(), 1)].into(),
+            session: secret.clone(),
+            ack: *count,
+            ..request
+        };
+        self.pings = 0;
+        encode(&Command { connect: Some(Box::new(request)), ..command(u32::MAX) }, self.encoding)
+    }
+
+    /// The commands that the server has not had when it says that it has had `n`.
+    pub(crate) fn unheard(&self, n: u64) -> Vec<Bytes> {
+        let unheard = self.asked.iter().filter(|command| command.n > n);
+        unheard.map(|command| encode(command, self.encoding)).collect()
     }
 
     /// `connect`.
@@ -203,7 +246,12 @@ impl View {
             Heard::End(disconnect) | Heard::Drop(disconnect) => self.ended = Some(disconnect.clone()),
             Heard::TakeOver(to) => panic!("it goes on with {to:?}, and did not ask for a session"),
             Heard::Message(message) | Heard::Aside(message) => {
-                for reply in replies(message, self.encoding) {
+                let replies = replies(message, self.encoding);
+                if let (Some(session), Heard::Message(_)) = (&mut self.session, heard) {
+                    assert_eq!(replies.len(), 1, "each message counts: {replies:?}");
+                    session.count += 1;
+                }
+                for reply in replies {
                     self.hear_reply(&reply);
                 }
             }
@@ -246,6 +294,9 @@ impl View {
     fn hear_connected(&mut self, connected: &ConnectResult) {
         assert!(self.client.is_none(), "connected twice");
         self.client = Some(connected.client.clone());
+        if connected.ext.contains_key("session") {
+            self.session = Some(Numbers { secret: connected.session.clone(), n: 0, count: 0 });
+        }
         for ServerSub { channel, result } in &connected.subs {
             self.start(channel, result.as_ref().unwrap(), None);
         }

@@ -53,7 +53,7 @@ impl Sim {
     }
 
     /// Data that is like no other, and long enough that a difference to other is shorter.
-    fn data(&mut self) -> Bytes {
+    pub(crate) fn data(&mut self) -> Bytes {
         self.published += 1;
         let number = self.published;
         format!(r#"{{"number":{number},"says":"something that is much the same in all publications"}}"#)
@@ -132,6 +132,9 @@ impl Sim {
         }
         let whom = Whom { user: Some(user.clone()), ..Whom::default() };
         let links = self.links_of(&user);
+        // Those who do not read may be too slow for what comes of it.
+        let sleeping: Vec<_> =
+            links.iter().copied().filter(|number| self.links[number].mood != Mood::Reads).collect();
         let (order, what) = match self.random.below(4) {
             0 => (Order::Disconnect(Disconnect::FORCE_RECONNECT), "disconnects"),
             1 => (
@@ -154,6 +157,8 @@ impl Sim {
         self.world.node.hub().control(Control { whom, order: order.clone() });
         if !self.is_slow {
             self.settle();
+            let is_slow = |number: &u64| sleeping.contains(number) && !self.links.contains_key(number);
+            let links: Vec<_> = links.iter().copied().filter(|number| !is_slow(number)).collect();
             self.check_order(&links, &order);
         }
         format!("the server {what} {user:?} with {} connections", links.len())
@@ -227,6 +232,9 @@ impl Sim {
             }
             5..9 => {
                 self.turn_away(number, Mood::Sleeps);
+                if self.random.percent(50) {
+                    self.detach(number);
+                }
                 format!("client {owner} sleeps")
             }
             9..50 if !is_there => self.subscribe(owner, number, &channel),
@@ -234,6 +242,9 @@ impl Sim {
                 let message = self.clients[owner].mind.view.unsubscribe(&channel);
                 self.say(number, message);
                 format!("client {owner} leaves {channel}")
+            }
+            25..75 if self.has_session(owner) && self.random.percent(30) => {
+                self.speak_into_the_void(owner, number, &channel)
             }
             25..75 => {
                 let data = self.data();
@@ -251,14 +262,13 @@ impl Sim {
         while !self.sleepers.is_empty() {
             let number = self.sleepers.swap_remove(self.random.below(self.sleepers.len()));
             if self.links.get(&number).is_some_and(|link| link.mood == Mood::Sleeps) {
-                self.turn_back(number);
-                return format!("connection {number} wakes");
+                return self.wake_one(number);
             }
         }
         "nobody wakes".to_owned()
     }
 
-    fn say(&mut self, number: u64, message: Bytes) {
+    pub(crate) fn say(&mut self, number: u64, message: Bytes) {
         self.links[&number].peer.receive(message);
         if !self.is_slow {
             self.turn(number);
@@ -269,6 +279,9 @@ impl Sim {
         let user = self.clients[owner].user.clone();
         let own = format!("mine:#{user}");
         let mut request = ConnectRequest::default();
+        if owner % 5 < 2 {
+            request.ext = [("session".to_owned(), 1)].into();
+        }
         let info = if user.is_empty() { String::new() } else { format!("of step {}", self.step) };
         let expire_at = self.world.unix() + 100 + self.random.below(1000) as u64;
         if !user.is_empty() {

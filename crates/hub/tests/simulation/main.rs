@@ -10,6 +10,7 @@ mod check;
 mod common;
 mod mind;
 mod realm;
+mod returns;
 mod sim;
 mod truth;
 

@@ -48,6 +48,9 @@ pub(crate) struct Tally {
     pub(crate) recovered: u64,
     pub(crate) unrecovered: u64,
     pub(crate) lost: u64,
+    /// Sessions that went on, and commands that had to be sent again for it.
+    pub(crate) resumed: u64,
+    pub(crate) sent_again: u64,
     pub(crate) disconnects: BTreeMap<u32, u64>,
 }
 
@@ -73,8 +76,10 @@ pub(crate) struct Link {
     pub(crate) mood: Mood,
     is_connected: bool,
     /// What the client would know if it had read everything, where it has not.
-    ahead: Option<Mind>,
-    unread: Vec<Heard>,
+    pub(crate) ahead: Option<Mind>,
+    pub(crate) unread: Vec<Heard>,
+    /// The server has noticed that nobody listens, and waits.
+    pub(crate) is_detached: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +149,7 @@ impl Sim {
             is_connected: false,
             ahead: None,
             unread: Vec::new(),
+            is_detached: false,
         };
         self.links.insert(number, link);
         number
@@ -248,13 +254,17 @@ impl Sim {
     pub(crate) fn hear(&mut self, number: u64) {
         self.truth.add(self.world.engine.take_tape());
         let Some(link) = self.links.get_mut(&number) else { return };
-        let heard = link.peer.take();
+        let mut heard = link.peer.take();
+        let was = heard.len();
+        heard.retain(|heard| !matches!(heard, Heard::Drop(_)));
+        let is_dropped = heard.len() < was;
         self.told.deliveries += heard.len() as u64;
         let mind = link.ahead.as_mut().unwrap_or(&mut self.clients[link.owner].mind);
         let changes = mind.hear(&mut self.truth, &heard);
         let pings = std::mem::take(&mut mind.view.pings);
         if let (false, Some(client)) = (link.is_connected, &mind.view.client) {
             assert_eq!(**client, **link.peer.session().id(), "a client is told its id");
+            link.peer.tap();
             link.is_connected = true;
             *self.users.entry(link.user.clone()).or_default() += 1;
             self.told.connects += 1;
@@ -266,11 +276,16 @@ impl Sim {
             }
         }
         let pongs = if link.mood == Mood::Reads { pings } else { 0 };
-        if link.mood == Mood::Sleeps {
+        if link.mood == Mood::Sleeps && !link.is_detached {
             link.unread.extend(heard);
         }
         self.note(number, changes);
-        if self.links[&number].peer.session().is_ended() {
+        if is_dropped {
+            self.detach(number);
+        }
+        if !self.links.contains_key(&number) {
+            // It had no session to wait in.
+        } else if self.links[&number].peer.session().is_ended() {
             self.unlink(number);
         } else if pongs > 0 {
             self.turn(number);

@@ -24,6 +24,8 @@ pub(crate) struct Past {
     epochs: BTreeMap<String, usize>,
     /// Where each publication is.
     places: HashMap<Bytes, (bool, usize)>,
+    /// The newest of each client, by its number: a client's are published in the order in which it made them.
+    newest: HashMap<String, u64>,
 }
 
 pub(crate) struct Entry {
@@ -47,6 +49,15 @@ impl Truth {
                 let before = list.last().unwrap().offset;
                 assert_eq!(publication.offset, before + 1, "the stream in {channel} goes on");
             }
+            if let Some(info) = &publication.info {
+                let number = number(publication.data.bytes());
+                let before = past.newest.insert(info.client.clone(), number);
+                assert!(
+                    before < Some(number),
+                    "{} publishes {number} in {channel} after {before:?}",
+                    info.client
+                );
+            }
             list.push(Entry { offset: publication.offset, tags: publication.tags.clone() });
             let other = past.places.insert(publication.data.bytes().clone(), place);
             assert!(other.is_none(), "each publication is another: {:?}", publication.data);
@@ -60,6 +71,12 @@ impl Truth {
     pub(crate) fn count(&self) -> usize {
         self.channels.values().map(|past| past.kept.len() + past.passing.len()).sum()
     }
+}
+
+/// The number in the data of a publication.
+fn number(data: &Bytes) -> u64 {
+    let data: serde_json::Value = serde_json::from_slice(data).unwrap();
+    data["number"].as_u64().unwrap()
 }
 
 impl Past {

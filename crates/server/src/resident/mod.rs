@@ -203,10 +203,13 @@ impl Future for Resident {
             if line.is_overrun() && !session.is_ended() {
                 continue;
             }
+            let was_ended = session.is_ended();
             match line.poll_carrier(cx, self.work.is_none()) {
                 Turn::Ready(Some(end)) if line.detach(now, end) => {}
                 Turn::Ready(Some(_)) => return Turn::Ready(()),
                 Turn::Ready(None) => {}
+                // By what it said: it is to hear of it.
+                Turn::Pending if !was_ended && session.is_ended() => {}
                 Turn::Pending if session.is_ended() && !line.has_carrier() => return Turn::Ready(()),
                 Turn::Pending if session.has_work() && self.work.is_none() => {}
                 Turn::Pending => return Turn::Pending,

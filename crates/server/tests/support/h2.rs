@@ -86,10 +86,7 @@ impl Client {
         let (response, sending) = self.requests.send_request(opening(path, "websocket", &[]), false).unwrap();
         let response = soon(response).await.unwrap();
         assert_eq!(response.status(), 200);
-        Socket {
-            sender: Sender(sending),
-            receiver: Receiver { stream: response.into_body(), read: BytesMut::new() },
-        }
+        Socket::new(sending, response.into_body())
     }
 }
 
@@ -114,6 +111,14 @@ pub(crate) fn opening(path: &str, protocol: &'static str, headers: &[(&str, &str
 pub(crate) struct Socket {
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
+}
+
+impl Socket {
+    /// On a stream that has been accepted.
+    pub(crate) fn new(sending: SendStream<Bytes>, receiving: RecvStream) -> Self {
+        let receiver = Receiver { stream: receiving, read: BytesMut::new() };
+        Self { sender: Sender(sending), receiver }
+    }
 }
 
 /// The half that sends.

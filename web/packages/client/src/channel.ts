@@ -102,19 +102,17 @@ export class ChannelCore<T> implements Channel<T> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message<T>, void, undefined> {
     const kept: Message<T>[] = []
-    let failure: Error | undefined
-    let isOver = false
+    let end: Error | 'left' | undefined
     let wake = (): void => undefined
     const wasWanted = this.#isWanted
     const stops = [
       this.on('message', (message) => {
         if (kept.length < KEPT) kept.push(message)
-        else failure = new AntiphonError(codes.behind, `${KEPT} messages of ${this.name} wait to be read, the limit; read faster`)
+        else end = new AntiphonError(codes.behind, `${KEPT} messages of ${this.name} wait to be read, the limit; read faster`)
         wake()
       }),
       this.on('unsubscribed', ({ code, reason }) => {
-        if (code !== 0) failure = new AntiphonError(code, `${this.name}: ${reason}`)
-        isOver = true
+        end ??= code === 0 ? 'left' : new AntiphonError(code, `${this.name}: ${reason}`)
         wake()
       }),
     ]
@@ -122,8 +120,8 @@ export class ChannelCore<T> implements Channel<T> {
       this.subscribe().catch(() => undefined)
       for (;;) {
         for (let message = kept.shift(); message !== undefined; message = kept.shift()) yield message
-        if (failure !== undefined) throw failure
-        if (isOver) return
+        if (end instanceof Error) throw end
+        if (end !== undefined) return
         await new Promise<void>((resolve) => {
           wake = resolve
         })

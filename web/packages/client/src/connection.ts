@@ -1,57 +1,13 @@
-import { backoffDelay, type Backoff } from './backoff.ts'
+import { backoffDelay } from './backoff.ts'
 import { AntiphonError, codes } from './errors.ts'
 import { Watch } from './network.ts'
-import { isTerminal, TOKEN_EXPIRED, type ConnectRequest, type ConnectResult, type Push, type Reply } from './protocol.ts'
+import { isTerminal, TOKEN_EXPIRED, type ConnectRequest, type ConnectResult, type Reply } from './protocol.ts'
 import type { Route, TransportName } from './route.ts'
 import type { Session } from './session.ts'
+import type { Above, ConnectionOptions, ConnectionState } from './state.ts'
 import { toError, type Pass } from './token.ts'
-import type { End, Link, Start, Transport } from './transport/transport.ts'
+import type { End, Link, Start } from './transport/transport.ts'
 import { endSession } from './transport/uplink.ts'
-
-/** Where the connection stands, for people to see. */
-export type ConnectionState =
-  | { readonly name: 'disconnected'; readonly code: number; readonly reason: string }
-  | {
-      readonly name: 'connecting'
-      /** Attempts since it was connected last. */
-      readonly attempt: number
-      readonly reason: string
-      /** When the next attempt begins, in milliseconds since 1970; none while one is under way. */
-      readonly retryAt?: number
-    }
-  | {
-      readonly name: 'connected'
-      readonly transport: TransportName
-      readonly client: string
-      /** Whether it is the session from before: nothing was missed. */
-      readonly isResumed: boolean
-    }
-
-export interface ConnectionOptions {
-  readonly transports: Readonly<Record<TransportName, Transport>>
-  readonly start: Pick<Start, 'endpoints' | 'fetch' | 'WebSocket' | 'credentials'>
-  /** Milliseconds until a transport has to have answered. */
-  readonly timeout: number
-  readonly silence: number
-  readonly backoff: Backoff
-  /** Milliseconds until a better transport is tried, beside the one that works. */
-  readonly upgradeAfter: number
-  readonly random: () => number
-}
-
-/** What the connection tells and asks. */
-export interface Above {
-  stateChanged(state: ConnectionState): void
-  transportChanged(transport: TransportName): void
-  error(error: AntiphonError): void
-  /** What else `connect` has to say. */
-  request(): ConnectRequest
-  /** A session has begun; what is added to it now comes first. */
-  begun(result: ConnectResult): void
-  /** The server has answered `connect`, in whatever session. */
-  connected(result: ConnectResult): void
-  push(push: Push): void
-}
 
 /** One link and what has come on it. */
 interface Line {
@@ -357,8 +313,7 @@ export class Connection {
     if (this.#line !== undefined) {
       this.#planUpgrade()
     } else if (this.#candidate !== undefined) {
-      // The server may have ended this one because it has heard the other.
-      this.#enter({ name: 'connecting', attempt: this.#attempt, reason: end.reason })
+      // The server may have ended this one because it has heard the other, whose answer is on its way.
     } else if (isTerminal(end.code)) {
       this.#finish(end.code, end.reason)
     } else if (isNext && this.#failures === 0) {

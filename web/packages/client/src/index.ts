@@ -1,7 +1,7 @@
 export type { Backoff } from './backoff.ts'
 export { connect, type AnyChannels, type ChannelTypes, type Client, type ClientEvents } from './client.ts'
-export type { ConnectionState } from './connection.ts'
 export { AntiphonError, codes, type Fate } from './errors.ts'
 export type { Options } from './options.ts'
 export { TRANSPORTS, type TransportName } from './route.ts'
+export type { ConnectionState } from './state.ts'
 export type * from './types.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { connect, type Options, type TransportName } from '../src/index.ts'
+import { connect, type AntiphonError, type Options, type TransportName } from '../src/index.ts'
 import { calm, FakeNetwork, stormy } from './support/network.ts'
 import { Random } from './support/random.ts'
 import { FakeServer } from './support/server.ts'
@@ -58,6 +58,8 @@ async function play(seed: number, doesRestart: boolean): Promise<void> {
   }))
   const seen: unknown[] = []
   const fates = new Map<number, string>()
+  const answers: number[] = []
+  let asks = 0
   const news = client.channel('news')
   news.on('message', ({ data }) => seen.push(data))
   void news.subscribe()
@@ -72,7 +74,7 @@ async function play(seed: number, doesRestart: boolean): Promise<void> {
       const value = ++published
       client.publish('mine', value).then(
         () => fates.set(value, 'done'),
-        (error: { fate: string }) => fates.set(value, error.fate),
+        (error: unknown) => fates.set(value, (error as AntiphonError).fate),
       )
     }
     const dice = random.between(0, 99)
@@ -80,7 +82,10 @@ async function play(seed: number, doesRestart: boolean): Promise<void> {
     else if (dice < 20) network.breakAll()
     else if (dice < 30) client.forbid(random.pick(ALL))
     else if (dice < 40) for (const name of ALL) client.allow(name)
-    else if (dice < 43) network.faults.isDead = !network.faults.isDead
+    else if (dice < 41) {
+      const ask = ++asks
+      news.history({ limit: 1 }).then(() => answers.push(ask), () => answers.push(-ask))
+    } else if (dice < 43) network.faults.isDead = !network.faults.isDead
     else if (dice < 46) network.faults.blocked.add(random.pick(ALL))
     else if (dice < 49) network.faults.mute.add(random.pick(ALL))
     else if (dice < 55) {
@@ -103,6 +108,7 @@ async function play(seed: number, doesRestart: boolean): Promise<void> {
   expect(seen, 'what the client saw').toEqual(Array.from({ length: pushes }, (_, at) => at + 1))
   const applied = server.published('mine') as number[]
   expect(applied, 'each once, in order').toEqual([...new Set(applied)].sort((a, b) => a - b))
+  expect(answers, 'what was asked').toEqual(Array.from({ length: asks }, (_, at) => at + 1))
   expect(fates.size, 'every publish has an end').toBe(publishes)
   for (const [value, fate] of fates) {
     if (fate === 'done') expect(applied, `${value} is done`).toContain(value)

@@ -9,11 +9,11 @@ use crate::protocol::Encoding;
 use crate::rules::RuleBook;
 use crate::session::{NotTaken, Transport};
 
-fn world() -> World {
+pub(super) fn world() -> World {
     world_with(|_| ())
 }
 
-fn world_with(change: impl FnOnce(&mut RuleBook)) -> World {
+pub(super) fn world_with(change: impl FnOnce(&mut RuleBook)) -> World {
     let seen = ChannelOptions { presence: true, join_leave: true, force_push_join_leave: true, ..kept() };
     World::new(book(|book| {
         book.namespaces = vec![namespace("kept", kept()), namespace("seen", seen)];
@@ -22,12 +22,12 @@ fn world_with(change: impl FnOnce(&mut RuleBook)) -> World {
 }
 
 impl<'a> Client<'a> {
-    fn on(world: &'a World, transport: Transport) -> Self {
+    pub(super) fn on(world: &'a World, transport: Transport) -> Self {
         Self { world, peer: Peer::on(transport, world, 0, Encoding::Json) }
     }
 
     /// One that has connected with this request besides asking for a session, and the secret.
-    fn with_session(world: &'a World, mut request: Value) -> (Self, String) {
+    pub(super) fn with_session(world: &'a World, mut request: Value) -> (Self, String) {
         let mut client = Self::new(world);
         request["ext"] = json!({ "session": 1 });
         let connected = client.connect(&request);
@@ -36,19 +36,19 @@ impl<'a> Client<'a> {
     }
 
     /// The answer to this `connect`.
-    fn connect(&mut self, request: &Value) -> Value {
+    pub(super) fn connect(&mut self, request: &Value) -> Value {
         let heard = self.say(&json!({ "id": 1, "connect": request }).to_string());
         let reply: Value = serde_json::from_str(&heard).unwrap_or_else(|e| panic!("{e}: {heard}"));
         reply["connect"].clone()
     }
 
     /// Its transport dies.
-    fn lose(&mut self) {
+    pub(super) fn lose(&mut self) {
         assert!(self.peer.detach(self.world));
     }
 
     /// Goes on with the session, on the connection of `new`, which asks with this request. The answer, and what else it hears.
-    fn go_on(&mut self, mut new: Client<'_>, request: &Value) -> (Value, String) {
+    pub(super) fn go_on(&mut self, mut new: Client<'_>, request: &Value) -> (Value, String) {
         new.peer.receive(json!({ "id": 7, "connect": request }).to_string());
         new.peer.turn(self.world);
         match new.peer.take().pop() {
@@ -63,8 +63,8 @@ impl<'a> Client<'a> {
     }
 }
 
-/// What asks for a session from this message on.
-fn again(secret: &str, ack: u64) -> Value {
+/// What asks to go on with a session, of which so many messages have come.
+pub(super) fn again(secret: &str, ack: u64) -> Value {
     json!({ "ext": { "session": 1 }, "session": secret, "ack": ack })
 }
 

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use antiphon_socket::ConnectError;
 use antiphon_socket::connect::{ClientStream, Connector, Http2Fault, HttpVersion, PeerFault};
 use h2::Reason;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::TcpStream;
 
 use super::peer::serve;
-use crate::support::{Identity, assert_echoes, connector, echo, server};
+use crate::support::{Identity, assert_echoes, connector, echo, read_head, server, through};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over2 {
@@ -134,4 +136,27 @@ async fn many_sockets_share_one_connection_over_tls() {
         assert_echoes(socket).await;
     }
     assert_eq!(connections.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_proxys_tunnel_carries_http_2() {
+    let identity = Identity::new(&["a.test"]);
+    let (address, connections) = tls_server(&identity, &["h2", "http/1.1"], Over2::TakesWebSockets).await;
+    let proxy = server(move |mut stream| async move {
+        let head = read_head(&mut stream).await.unwrap();
+        assert!(head.starts_with("CONNECT a.test:443 HTTP/1.1\r\n"), "{head}");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        let mut onward = TcpStream::connect(address).await.unwrap();
+        let _ = copy_bidirectional(&mut stream, &mut onward).await;
+    })
+    .await;
+    let through = through(&format!("http://{proxy}"));
+    let connector = Connector { http: HttpVersion::Negotiated, tls: identity.trusted(), ..through };
+    let (mut socket, _) = connector.connect("wss://a.test/").await.unwrap();
+    assert!(socket.get_ref().is_http2());
+    assert_eq!(socket.get_ref().peer_address(), proxy);
+    assert_echoes(&mut socket).await;
+    let client = connector.http2("wss://a.test/").await.unwrap();
+    assert_echoes(&mut client.open("/").await.unwrap().0).await;
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
 }

@@ -10,16 +10,17 @@ import { uplink } from './uplink.ts'
 export function stream(start: Start, url: string, messageOf: (line: string) => string | undefined): Link {
   const abort = new AbortController()
   const up = uplink(start, closed)
-  let isOpen = true
+  let hasEnded = false
+  const isOpen = (): boolean => !hasEnded
 
   function closed(end: End): void {
-    if (!isOpen) return
+    if (hasEnded) return
     release()
     start.onclose(end)
   }
 
   function release(): void {
-    isOpen = false
+    hasEnded = true
     up.close()
     abort.abort()
   }
@@ -30,18 +31,18 @@ export function stream(start: Start, url: string, messageOf: (line: string) => s
     const reader = response.body.getReader()
     const decoder = new TextDecoder()
     let rest = ''
-    for (let chunk = await reader.read(); isOpen && !chunk.done; chunk = await reader.read()) {
+    for (let chunk = await reader.read(); isOpen() && !chunk.done; chunk = await reader.read()) {
       const lines = (rest + decoder.decode(chunk.value, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) {
-        for (const reply of parseReplies(messageOf(line) ?? '')) if (isOpen) start.onreply(reply)
+        for (const reply of parseReplies(messageOf(line) ?? '')) if (isOpen()) start.onreply(reply)
       }
     }
   }
 
   // Nothing is called before this function has returned.
   void Promise.resolve().then(async () => {
-    if (!isOpen) return
+    if (hasEnded) return
     try {
       await read()
       closed({ code: 0, reason: 'the response ended' })

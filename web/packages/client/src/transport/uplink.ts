@@ -1,4 +1,4 @@
-import { post, reasonOf, type End, type SessionName, type Start } from './transport.ts'
+import { post, reasonOf, type End, type Link, type SessionName, type Start } from './transport.ts'
 
 /** How often a request is tried again in a row, and after how many milliseconds each time. */
 const RETRIES = [100, 500, 2000]
@@ -7,10 +7,10 @@ const RETRIES = [100, 500, 2000]
 const BUSY = 429
 
 export interface Uplink {
-  ready(name: SessionName, after: number, mayRepeat: boolean): void
-  wake(): void
-  close(): void
-  end(): void
+  readonly ready: Link['ready']
+  readonly wake: () => void
+  readonly close: () => void
+  readonly end: () => void
 }
 
 /**
@@ -24,32 +24,39 @@ export function uplink(start: Start, onclose: (end: End) => void): Uplink {
   let cursor = 0
   let mayRepeat = false
   let isBusy = false
-  let isOpen = true
+  let hasEnded = false
+  const isOpen = (): boolean => !hasEnded
   let gaps = 0
   let failures = 0
   let isSingle = false
   let abort = new AbortController()
 
   function wake(): void {
-    if (isOpen && !isBusy && name !== undefined) void run(name)
+    if (!hasEnded && !isBusy && name !== undefined) void run(name)
   }
 
   async function run(to: SessionName): Promise<void> {
     isBusy = true
     // What had no command in it need not be sent again: a later one says the same.
-    for (let batch = start.collect(cursor, isSingle); isLive() && batch !== undefined; batch = start.collect(cursor, isSingle)) {
+    for (let batch = start.collect(cursor, isSingle); isOpen() && batch !== undefined; batch = start.collect(cursor, isSingle)) {
       const outcome = await attempt({ ...to, data: batch.text })
-      if (!isLive()) return
+      if (!isOpen()) return
       if (typeof outcome === 'string') {
         const wait = mayRepeat ? RETRIES[failures++] : undefined
-        if (wait === undefined) return fail({ code: 0, reason: outcome })
+        if (wait === undefined) {
+          fail(outcome)
+          return
+        }
         await new Promise((resolve) => setTimeout(resolve, wait))
         continue
       }
       if (outcome.status === 409 && mayRepeat) {
         const expected = await expectedBy(outcome)
-        if (!isLive()) return
-        if (expected === undefined || ++gaps > 2) return fail({ code: 0, reason: 'the server expects another command than there is' })
+        if (!isOpen()) return
+        if (expected === undefined || ++gaps > 2) {
+          fail('the server expects another command than there is')
+          return
+        }
         cursor = expected - 1
       } else if (outcome.status === 413 && batch.count > 1) {
         isSingle = true
@@ -61,20 +68,16 @@ export function uplink(start: Start, onclose: (end: End) => void): Uplink {
         isSingle = false
         start.covered(cursor)
       } else {
-        return fail({ code: 0, reason: outcome.status === 410 ? 'the session is gone' : `the server answered ${outcome.status} to commands` })
+        fail(outcome.status === 410 ? 'the session is gone' : `the server answered ${outcome.status} to commands`)
+        return
       }
     }
     isBusy = false
   }
 
-  // `isOpen` changes while a request is under way, which the compiler does not see.
-  function isLive(): boolean {
-    return isOpen
-  }
-
-  function fail(end: End): void {
-    isOpen = false
-    onclose(end)
+  function fail(reason: string): void {
+    hasEnded = true
+    onclose({ code: 0, reason })
   }
 
   /** The response, or the reason why there is none that counts. */
@@ -92,7 +95,7 @@ export function uplink(start: Start, onclose: (end: End) => void): Uplink {
   }
 
   function close(): void {
-    isOpen = false
+    hasEnded = true
     abort.abort()
   }
 

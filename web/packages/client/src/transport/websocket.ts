@@ -7,19 +7,21 @@ const TOO_BIG = 1009
 
 /** A WebSocket (`/connection/websocket`): frames both ways. */
 export function websocket(start: Start): Link {
-  let isOpen = true
+  let hasEnded = false
+  const isOpen = (): boolean => !hasEnded
   let isReady = false
   let cursor = 0
   let socket: WebSocket | undefined
 
   function closed(end: End): void {
-    if (!isOpen) return
-    isOpen = false
+    if (hasEnded) return
+    hasEnded = true
     start.onclose(end)
   }
 
   function release(code: number): void {
-    isOpen = false
+    if (hasEnded) return
+    hasEnded = true
     if (socket === undefined) return
     try {
       socket.close(code)
@@ -29,7 +31,7 @@ export function websocket(start: Start): Link {
   }
 
   function wake(): void {
-    if (!isOpen || !isReady) return
+    if (hasEnded || !isReady) return
     for (let batch = start.collect(cursor); batch !== undefined; batch = start.collect(cursor)) {
       cursor = batch.last
       socket?.send(batch.text)
@@ -41,12 +43,12 @@ export function websocket(start: Start): Link {
     socket = new start.WebSocket(start.endpoints.websocket)
     const opened = socket
     opened.onopen = () => {
-      if (isOpen) opened.send(start.connect())
+      if (isOpen()) opened.send(start.connect())
     }
     opened.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (!isOpen) return
+      if (hasEnded) return
       try {
-        for (const reply of parseReplies(String(data))) if (isStillOpen()) start.onreply(reply)
+        for (const reply of parseReplies(String(data))) if (isOpen()) start.onreply(reply)
       } catch (error) {
         release(LET_GO)
         start.onclose({ code: 0, reason: `not the protocol: ${reasonOf(error)}` })
@@ -62,11 +64,6 @@ export function websocket(start: Start): Link {
     void Promise.resolve().then(() => {
       closed({ code: 0, reason: reasonOf(error) })
     })
-  }
-
-  // `isOpen` changes while replies are handled, which the compiler does not see.
-  function isStillOpen(): boolean {
-    return isOpen
   }
 
   return {

@@ -2,6 +2,7 @@
 
 import { parseReplies, type Command, type Reply } from '../../src/protocol.ts'
 import type { TransportName } from '../../src/route.ts'
+import { Exchange, Pipe } from './exchange.ts'
 import type { Random } from './random.ts'
 import type { Carrier, FakeServer, ServerSession } from './server.ts'
 
@@ -9,8 +10,8 @@ import type { Carrier, FakeServer, ServerSession } from './server.ts'
 export type Fault = 'none' | 'lost' | 'cut'
 
 export interface Faults {
-  /** Milliseconds on the way. */
-  latency: () => number
+  /** Milliseconds on the way, on a route such as `websocket` or `emulation`. */
+  latency: (route: string) => number
   /** Asked at every step: `lost` breaks before it has arrived, `cut` breaks after that, so that no answer returns. */
   fault: () => Fault
   /** Transports that cannot be had. */
@@ -39,33 +40,15 @@ export function calm(): Faults {
 
 /** Latencies, faults and splits at random. */
 export function stormy(random: Random, faultiness: () => number): Faults {
+  const slow = random.pick(['none', 'websocket', 'http_stream', 'emulation'])
   return {
     ...calm(),
-    latency: () => random.between(0, 40),
+    latency: (route) => random.between(0, route === slow ? 300 : 40),
     fault: () => (random.chance(faultiness()) ? (random.chance(0.5) ? 'lost' : 'cut') : 'none'),
     split: (text) => {
       const at = random.between(0, text.length)
       return [text.slice(0, at), text.slice(at)].filter((part) => part !== '')
     },
-  }
-}
-
-/** Things arrive in the order in which they were sent; once one has not, nothing does. */
-class Pipe {
-  readonly #faults: Faults
-  #free = 0
-  #isStalled = false
-
-  constructor(faults: Faults) {
-    this.#faults = faults
-  }
-
-  send(arrive: () => void): void {
-    this.#free = Math.max(this.#free, Date.now() + this.#faults.latency())
-    setTimeout(() => {
-      this.#isStalled ||= this.#faults.isDead
-      if (!this.#isStalled) arrive()
-    }, this.#free - Date.now())
   }
 }
 
@@ -98,8 +81,8 @@ export class FakeNetwork {
       onmessage: ((event: { data: string }) => void) | null = null
       onclose: ((event: { code: number; reason: string }) => void) | null = null
       onerror: (() => void) | null = null
-      readonly #up = new Pipe(network.faults)
-      readonly #down = new Pipe(network.faults)
+      readonly #up = new Pipe(network.faults, 'websocket')
+      readonly #down = new Pipe(network.faults, 'websocket')
       readonly #breaks = (): void => { this.#end(1006, '') }
       #session: ServerSession | undefined
       #isOver = false
@@ -168,13 +151,13 @@ export class FakeNetwork {
   }
 
   readonly fetch = (async (url: string, init: RequestInit): Promise<Response> => {
-    const body = String(init.body)
+    const body = init.body as string
     this.posts.push(body)
     const route = url.slice(url.lastIndexOf('/') + 1)
     if (route !== 'emulation') this.tried.push(route as TransportName)
     const fault = this.faults.fault()
     return new Promise((resolve, reject) => {
-      const request = new Exchange(this, resolve, reject, init.signal ?? undefined)
+      const request = new Exchange(this, route, resolve, reject, init.signal ?? undefined)
       request.up.send(() => {
         if (request.isOver) return
         if (fault === 'lost') request.fail()
@@ -293,113 +276,5 @@ export class FakeNetwork {
   live(breaks: () => void): () => void {
     this.#living.add(breaks)
     return () => this.#living.delete(breaks)
-  }
-}
-
-/** One request and its response. */
-class Exchange {
-  readonly up: Pipe
-  isOver = false
-  onend: (() => void) | undefined
-  readonly #network: FakeNetwork
-  readonly #down: Pipe
-  readonly #resolve: (response: Response) => void
-  readonly #reject: (error: Error) => void
-  readonly #forget: () => void
-  #chunks: Uint8Array[] = []
-  #isComplete = false
-  #failure: Error | undefined
-  #wake = (): void => undefined
-
-  constructor(network: FakeNetwork, resolve: (response: Response) => void, reject: (error: Error) => void, signal: AbortSignal | undefined) {
-    this.#network = network
-    this.up = new Pipe(network.faults)
-    this.#down = new Pipe(network.faults)
-    this.#resolve = resolve
-    this.#reject = reject
-    this.#forget = network.live(() => { this.fail() })
-    signal?.addEventListener('abort', () => {
-      this.#fail(new DOMException('aborted', 'AbortError'))
-      // The server sees it later.
-      this.up.send(() => { this.onend?.() })
-    })
-  }
-
-  answer(status: number, body: string): void {
-    this.head(status)
-    if (body !== '') this.write(body)
-    this.end()
-  }
-
-  head(status: number): void {
-    this.#later(() => { this.#resolve(this.#response(status)) })
-  }
-
-  write(text: string): void {
-    for (const part of this.#network.faults.split(text)) {
-      const fault = this.#network.faults.fault()
-      this.#later(() => {
-        if (fault !== 'lost') {
-          this.#chunks.push(new TextEncoder().encode(part))
-          this.#wake()
-        }
-        if (fault !== 'none') this.fail()
-      })
-    }
-  }
-
-  end(): void {
-    this.#later(() => {
-      this.#isComplete = true
-      this.#over()
-    })
-  }
-
-  /** The connection breaks. */
-  fail(): void {
-    this.#fail(new TypeError('network error'))
-    this.onend?.()
-  }
-
-  #later(arrive: () => void): void {
-    this.#down.send(() => {
-      if (!this.isOver) arrive()
-    })
-  }
-
-  #fail(error: Error): void {
-    if (this.isOver) return
-    this.#failure = error
-    this.#reject(error)
-    this.#over()
-  }
-
-  #over(): void {
-    this.isOver = true
-    this.#forget()
-    this.#wake()
-  }
-
-  async #read(): Promise<{ done: boolean; value?: Uint8Array }> {
-    for (;;) {
-      const value = this.#chunks.shift()
-      if (value !== undefined) return { done: false, value }
-      if (this.#failure !== undefined) throw this.#failure
-      if (this.#isComplete) return { done: true }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-  }
-
-  #response(status: number): Response {
-    const reader = { read: () => this.#read() }
-    const json = async (): Promise<unknown> => {
-      const decoder = new TextDecoder()
-      let text = ''
-      for (let chunk = await this.#read(); !chunk.done; chunk = await this.#read()) text += decoder.decode(chunk.value, { stream: true })
-      return JSON.parse(text)
-    }
-    return { status, ok: status >= 200 && status < 300, body: { getReader: () => reader }, json } as unknown as Response
   }
 }

@@ -40,7 +40,7 @@ export class FakeServer {
     ttl: 60_000,
     ping: 25,
     /** Answers in place of the server, where it gives something. */
-    answer: undefined as ((command: Command) => Omit<Reply, 'id'> | 'silence' | undefined) | undefined,
+    answer: undefined as ((command: Command) => Reply | 'silence' | undefined) | undefined,
     connect: {} as ConnectResult,
   }
   #count = 0

@@ -1,0 +1,14 @@
+//! The client protocol over every transport, and a session across all of them.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod channel;
+mod endings;
+#[path = "../support/h2.rs"]
+mod h2_client;
+mod http;
+mod link;
+mod rig;
+#[path = "../support/mod.rs"]
+mod support;
+mod takeover;
