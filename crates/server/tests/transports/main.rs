@@ -9,6 +9,7 @@ mod h2_client;
 mod http;
 mod link;
 mod rig;
+mod statuses;
 #[path = "../support/mod.rs"]
 mod support;
 mod takeover;

@@ -29,8 +29,8 @@ pub(crate) enum Heard {
     Messages(Vec<Value>),
     /// It has ended, a WebSocket with a code and a reason.
     End(Option<(u64, String)>),
-    /// A request was refused with this status and body.
-    Refused(u16, String),
+    /// A request was refused with this status.
+    Refused(u16),
 }
 
 /// Drives the connections of HTTP/2.
@@ -112,7 +112,7 @@ impl Carrier {
         if let Self::Stream(http, _) | Self::Sse(http, _) = &mut self {
             let head = http.head();
             assert_eq!(head.status, 200);
-            assert_eq!(head.header("transfer-encoding"), Some("chunked"));
+            assert_eq!(head.header("connection"), Some("close"));
             assert_eq!(head.header("x-accel-buffering"), Some("no"));
         }
         self
@@ -153,7 +153,7 @@ impl Carrier {
             Self::Poll(http) => {
                 let answer = http.answer(false);
                 if answer.status != 200 {
-                    return Heard::Refused(answer.status, answer.text());
+                    return Heard::Refused(answer.status);
                 }
                 return Heard::Messages(vec![answer.json()]);
             }
@@ -181,10 +181,10 @@ fn stream(http: &mut Http, read: &mut Vec<u8>, encoding: Encoding) -> Heard {
         if !messages.is_empty() {
             return Heard::Messages(messages);
         }
-        match http.chunk() {
-            Some(chunk) => read.extend(chunk),
+        match http.piece() {
+            Some(piece) => read.extend(piece),
             None => {
-                assert!(read.is_empty() && http.rest().is_empty(), "a message is cut short");
+                assert!(read.is_empty(), "a message is cut short");
                 return Heard::End(None);
             }
         }
@@ -204,10 +204,10 @@ fn events(http: &mut Http, read: &mut Vec<u8>) -> Heard {
         if !messages.is_empty() {
             return Heard::Messages(messages);
         }
-        match http.chunk() {
-            Some(chunk) => read.extend(chunk),
+        match http.piece() {
+            Some(piece) => read.extend(piece),
             None => {
-                assert!(read.is_empty() && http.rest().is_empty(), "an event is cut short");
+                assert!(read.is_empty(), "an event is cut short");
                 return Heard::End(None);
             }
         }
