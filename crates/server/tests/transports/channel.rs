@@ -48,6 +48,9 @@ fn a_client_hears_what_is_published() {
         assert_eq!(subscribe(&mut link, json!({ "channel": channel })), json!({}));
         rig.publish(channel, json!({ "text": "é\n\u{2028}" }));
         assert_eq!(link.publication(), json!({ "text": "é\n\u{2028}" }));
+        // Breaks between the tokens do not end a line.
+        rig.publish_text(channel, "{\n \"a\":\r\n[1,\r2]\n\n}");
+        assert_eq!(link.publication(), json!({ "a": [1, 2] }));
 
         let reply = link.ask(json!({ "publish": { "channel": channel, "data": [1, null, "x"] } }));
         assert_eq!(reply["publish"], json!({}));

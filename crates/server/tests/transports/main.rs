@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod channel;
+mod cors;
 mod endings;
+mod events;
 #[path = "../support/h2.rs"]
 mod h2_client;
 mod http;

@@ -18,6 +18,7 @@ fn commands_that_are_not_taken_have_a_status() {
     let rig = Rig::start();
     let command = |n: u64| json!({ "id": n, "n": n, "publish": { "channel": "a", "data": n } }).to_string();
     for path in ["/emulation", POLL] {
+        let mut watcher = watcher(&rig, "a");
         let link = polling(&rig);
         let body = |commands: &[String]| -> Value {
             match path {
@@ -41,10 +42,11 @@ fn commands_that_are_not_taken_have_a_status() {
         assert_eq!(rig.post(path, &body(&[unnumbered])).json()["expected"], 3);
         // What the server has had is passed over.
         assert_eq!(rig.post(path, &body(&[command(1), command(2), command(3)])).status, success);
-        let published = rig.api("history", json!({ "channel": "a", "limit": 10 }));
-        let data: Vec<_> = published["publications"].as_array().unwrap().iter().map(|p| &p["data"]).collect();
-        assert_eq!(data, [1, 2, 3], "{path}: each once");
-        rig.api("history_remove", json!({ "channel": "a" }));
+        for number in 1..=3 {
+            assert_eq!(watcher.publication(), number, "{path}: each once, and in order");
+        }
+        rig.publish("a", json!("the end"));
+        assert_eq!(watcher.publication(), "the end", "{path}");
 
         let gone = rig.post(path, &json!({ "session": "none", "ack": 0, "data": "{}" }));
         assert_eq!(gone.status, 410);
