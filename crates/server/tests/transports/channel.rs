@@ -31,7 +31,7 @@ fn what_connect_says() {
         assert_eq!(said("node"), said("session"));
         assert_eq!(said("ext"), way.has_session);
         assert_eq!(said("session_ttl"), way.has_session);
-        assert_eq!(said("resumed"), false);
+        assert!(!said("resumed"));
         assert_eq!(said("ping"), !way.transport.is_poll());
         if said("session") {
             assert!(link.secret().len() >= 22, "{}", link.secret());

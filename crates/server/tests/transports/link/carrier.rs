@@ -41,10 +41,12 @@ static RUNTIME: LazyLock<Handle> = LazyLock::new(|| {
     handle
 });
 
-const OPCODES: fn(Encoding) -> u8 = |encoding| match encoding {
-    Encoding::Json => support::TEXT,
-    Encoding::Protobuf => support::BINARY,
-};
+fn opcode_of(encoding: Encoding) -> u8 {
+    match encoding {
+        Encoding::Json => support::TEXT,
+        Encoding::Protobuf => support::BINARY,
+    }
+}
 
 impl Carrier {
     /// Opens one and says the first message on it.
@@ -121,9 +123,9 @@ impl Carrier {
     /// Says a message on a WebSocket; false where that is none.
     pub(crate) fn send(&mut self, encoding: Encoding, message: &[u8]) -> bool {
         match self {
-            Self::Socket(socket) => socket.send(OPCODES(encoding), message),
+            Self::Socket(socket) => socket.send(opcode_of(encoding), message),
             Self::Socket2(socket, _) => {
-                RUNTIME.block_on(socket.sender.send(OPCODES(encoding), message));
+                RUNTIME.block_on(socket.sender.send(opcode_of(encoding), message));
             }
             _ => return false,
         }
@@ -163,7 +165,7 @@ impl Carrier {
             let code = u16::from_be_bytes(code.try_into().unwrap());
             return Heard::End(Some((code.into(), String::from_utf8(reason.to_vec()).unwrap())));
         }
-        assert_eq!(opcode, OPCODES(encoding));
+        assert_eq!(opcode, opcode_of(encoding));
         Heard::Messages(wire::decode(encoding, &payload))
     }
 }
