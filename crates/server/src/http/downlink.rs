@@ -207,9 +207,12 @@ impl Asked<'_> {
         let id =
             self.parts.headers.get(LAST_EVENT_ID).map(HeaderValue::as_bytes).map(String::from_utf8_lossy);
         let id = id.map(Cow::into_owned).or_else(|| query(asked, "last_event_id"));
+        // Who has been nowhere may say so.
+        let id = id.filter(|id| !id.is_empty());
         let mut known = resident::read_event_id(id.as_deref().unwrap_or_default());
+        let channels = queries(asked, "channel").filter(|channel| !channel.is_empty());
         let positions: BTreeMap<_, _> =
-            queries(asked, "channel").map(|channel| (channel.clone(), known.remove(&channel))).collect();
+            channels.map(|channel| (channel.clone(), known.remove(&channel))).collect();
         let limit = self.settings.config.client.options.channel_limit;
         if positions.is_empty() || (limit > 0 && positions.len() > limit) {
             let sentence = format!(

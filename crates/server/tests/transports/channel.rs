@@ -31,7 +31,7 @@ fn what_connect_says() {
         assert_eq!(said("node"), said("session"));
         assert_eq!(said("ext"), way.has_session);
         assert_eq!(said("session_ttl"), way.has_session);
-        assert_eq!(said("resumed"), false);
+        assert!(!said("resumed"));
         assert_eq!(said("ping"), !way.transport.is_poll());
         if said("session") {
             assert!(link.secret().len() >= 22, "{}", link.secret());
@@ -48,6 +48,9 @@ fn a_client_hears_what_is_published() {
         assert_eq!(subscribe(&mut link, json!({ "channel": channel })), json!({}));
         rig.publish(channel, json!({ "text": "é\n\u{2028}" }));
         assert_eq!(link.publication(), json!({ "text": "é\n\u{2028}" }));
+        // Breaks between the tokens do not end a line.
+        rig.publish_text(channel, "{\n \"a\":\r\n[1,\r2]\n\n}");
+        assert_eq!(link.publication(), json!({ "a": [1, 2] }));
 
         let reply = link.ask(json!({ "publish": { "channel": channel, "data": [1, null, "x"] } }));
         assert_eq!(reply["publish"], json!({}));

@@ -100,24 +100,16 @@ impl Http {
                 answer.body = vec![0; length];
                 self.0.read_exact(&mut answer.body).unwrap();
             }
-            None if answer.header("transfer-encoding") == Some("chunked") => {
-                while let Some(chunk) = self.chunk() {
-                    answer.body.extend(chunk);
-                }
-            }
             None => answer.body = self.rest(),
         }
         answer
     }
 
-    /// The next chunk of a body (RFC 9112 §7.1); nothing at its end.
-    pub(crate) fn chunk(&mut self) -> Option<Vec<u8>> {
-        let line = self.line();
-        let length = usize::from_str_radix(&line, 16).unwrap_or_else(|_| panic!("no chunk: {line:?}"));
-        let mut chunk = vec![0; length + 2];
-        self.0.read_exact(&mut chunk).unwrap();
-        chunk.truncate(length);
-        (length > 0).then_some(chunk)
+    /// What comes next of a body that ends with the connection; nothing at its end.
+    pub(crate) fn piece(&mut self) -> Option<Vec<u8>> {
+        let piece = self.0.fill_buf().unwrap().to_vec();
+        self.0.consume(piece.len());
+        (!piece.is_empty()).then_some(piece)
     }
 
     /// All that comes until the end of the stream.

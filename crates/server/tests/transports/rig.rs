@@ -13,7 +13,8 @@ use crate::support::{Server, antiphon};
 
 const SECRET: &str = "a secret of the tests";
 
-/// Channels without a namespace can do everything. Those of `bare` keep nothing and tell of nobody; `shut` lets nobody in.
+/// Channels without a namespace can do everything. Those of `bare` keep nothing and tell of nobody, those of `few` keep two
+/// publications; `shut` lets nobody in.
 const CONFIG: &str = r#"
 [client]
 allow_anonymous_connect_without_token = true
@@ -47,6 +48,14 @@ allow_subscribe_for_client = true
 allow_subscribe_for_anonymous = true
 allow_publish_for_client = true
 allow_publish_for_anonymous = true
+[[channel.namespaces]]
+name = "few"
+history_size = 2
+history_ttl = "1h"
+allow_positioning = true
+allow_recovery = true
+allow_subscribe_for_client = true
+allow_subscribe_for_anonymous = true
 [[channel.namespaces]]
 name = "shut"
 "#;
@@ -94,6 +103,13 @@ impl Rig {
 
     pub(crate) fn publish(&self, channel: &str, data: Value) {
         self.api("publish", json!({ "channel": channel, "data": data }));
+    }
+
+    /// Publishes data as it is written.
+    pub(crate) fn publish_text(&self, channel: &str, data: &str) {
+        let body = format!("{{\"channel\":\"{channel}\",\"data\":{data}}}");
+        let answer = self.api.borrow_mut().ask("POST", "/api/publish", &[], body.as_bytes());
+        assert_eq!(answer.json().get("error"), None, "{data}");
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {

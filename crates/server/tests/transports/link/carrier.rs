@@ -29,8 +29,8 @@ pub(crate) enum Heard {
     Messages(Vec<Value>),
     /// It has ended, a WebSocket with a code and a reason.
     End(Option<(u64, String)>),
-    /// A request was refused with this status and body.
-    Refused(u16, String),
+    /// A request was refused with this status.
+    Refused(u16),
 }
 
 /// Drives the connections of HTTP/2.
@@ -41,10 +41,12 @@ static RUNTIME: LazyLock<Handle> = LazyLock::new(|| {
     handle
 });
 
-const OPCODES: fn(Encoding) -> u8 = |encoding| match encoding {
-    Encoding::Json => support::TEXT,
-    Encoding::Protobuf => support::BINARY,
-};
+fn opcode_of(encoding: Encoding) -> u8 {
+    match encoding {
+        Encoding::Json => support::TEXT,
+        Encoding::Protobuf => support::BINARY,
+    }
+}
 
 impl Carrier {
     /// Opens one and says the first message on it.
@@ -112,7 +114,7 @@ impl Carrier {
         if let Self::Stream(http, _) | Self::Sse(http, _) = &mut self {
             let head = http.head();
             assert_eq!(head.status, 200);
-            assert_eq!(head.header("transfer-encoding"), Some("chunked"));
+            assert_eq!(head.header("connection"), Some("close"));
             assert_eq!(head.header("x-accel-buffering"), Some("no"));
         }
         self
@@ -121,9 +123,9 @@ impl Carrier {
     /// Says a message on a WebSocket; false where that is none.
     pub(crate) fn send(&mut self, encoding: Encoding, message: &[u8]) -> bool {
         match self {
-            Self::Socket(socket) => socket.send(OPCODES(encoding), message),
+            Self::Socket(socket) => socket.send(opcode_of(encoding), message),
             Self::Socket2(socket, _) => {
-                RUNTIME.block_on(socket.sender.send(OPCODES(encoding), message));
+                RUNTIME.block_on(socket.sender.send(opcode_of(encoding), message));
             }
             _ => return false,
         }
@@ -153,7 +155,7 @@ impl Carrier {
             Self::Poll(http) => {
                 let answer = http.answer(false);
                 if answer.status != 200 {
-                    return Heard::Refused(answer.status, answer.text());
+                    return Heard::Refused(answer.status);
                 }
                 return Heard::Messages(vec![answer.json()]);
             }
@@ -163,7 +165,7 @@ impl Carrier {
             let code = u16::from_be_bytes(code.try_into().unwrap());
             return Heard::End(Some((code.into(), String::from_utf8(reason.to_vec()).unwrap())));
         }
-        assert_eq!(opcode, OPCODES(encoding));
+        assert_eq!(opcode, opcode_of(encoding));
         Heard::Messages(wire::decode(encoding, &payload))
     }
 }
@@ -181,10 +183,10 @@ fn stream(http: &mut Http, read: &mut Vec<u8>, encoding: Encoding) -> Heard {
         if !messages.is_empty() {
             return Heard::Messages(messages);
         }
-        match http.chunk() {
-            Some(chunk) => read.extend(chunk),
+        match http.piece() {
+            Some(piece) => read.extend(piece),
             None => {
-                assert!(read.is_empty() && http.rest().is_empty(), "a message is cut short");
+                assert!(read.is_empty(), "a message is cut short");
                 return Heard::End(None);
             }
         }
@@ -204,10 +206,10 @@ fn events(http: &mut Http, read: &mut Vec<u8>) -> Heard {
         if !messages.is_empty() {
             return Heard::Messages(messages);
         }
-        match http.chunk() {
-            Some(chunk) => read.extend(chunk),
+        match http.piece() {
+            Some(piece) => read.extend(piece),
             None => {
-                assert!(read.is_empty() && http.rest().is_empty(), "an event is cut short");
+                assert!(read.is_empty(), "an event is cut short");
                 return Heard::End(None);
             }
         }

@@ -281,7 +281,7 @@ impl Link {
             }
             Heard::Messages(messages) => self.waiting.extend(messages),
             Heard::End(close) => return Err(self.said(close)),
-            Heard::Refused(status, _) => return Err(End::Refused(status)),
+            Heard::Refused(status) => return Err(End::Refused(status)),
         }
         Ok(())
     }
