@@ -176,7 +176,7 @@ impl Asked<'_> {
                 let origin = self.origin(transport, encoding);
                 self.taken(Taken::Stream { dialect, said, origin, pass, reply: self.reply() })
             }
-            Err(answer) => answer,
+            Err(answer) => *answer,
         }
     }
 
@@ -198,7 +198,7 @@ impl Asked<'_> {
                 let origin = self.origin(antiphon_hub::Transport::Poll, Encoding::Json);
                 self.taken(Taken::FirstPoll { request, origin, pass, reply: self.reply() })
             }
-            Err(answer) => answer,
+            Err(answer) => *answer,
         }
     }
 
@@ -229,7 +229,7 @@ impl Asked<'_> {
                 let token = self.bearer().or_else(|| query(asked, "token")).unwrap_or_default();
                 self.taken(Taken::Events { wish, token, origin, pass, reply: self.reply() })
             }
-            Err(answer) => answer,
+            Err(answer) => *answer,
         }
     }
 
@@ -256,11 +256,12 @@ impl Asked<'_> {
         }
     }
 
-    fn enter(&self, transport: Transport) -> Result<Pass, Answer> {
+    fn enter(&self, transport: Transport) -> Result<Pass, Box<Answer>> {
         let client = &self.settings.config.client;
         let (limit, rate) = (client.connection_limit, client.connection_rate_limit);
         let gate = &self.worker.shared().gate;
-        gate.enter(self.peer, transport, Instant::now(), limit, rate).map_err(|gate| full(self.peer, gate))
+        gate.enter(self.peer, transport, Instant::now(), limit, rate)
+            .map_err(|gate| Box::new(full(self.peer, gate)))
     }
 
     fn origin(&self, transport: antiphon_hub::Transport, encoding: Encoding) -> Origin {

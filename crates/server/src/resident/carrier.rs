@@ -23,6 +23,10 @@ const TURN_MESSAGES: usize = 128;
 
 /// What a client listens on at the time.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most clients are on a socket, and each is spared an allocation"
+)]
 pub(crate) enum Carrier<S = Stream> {
     /// With the kind of its messages.
     Socket(WebSocket<S>, Kind),

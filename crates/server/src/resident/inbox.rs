@@ -149,7 +149,8 @@ fn take(worker: &Worker, uplink: Uplink) -> Result<(), Unheard> {
 }
 
 fn send(worker: &Worker, to: WorkerId, parcel: Parcel) {
-    let outboxes = &worker.shared().outboxes;
-    // A worker that has ended has no sessions any more.
-    let _ = outboxes.get(usize::from(to)).map(|outbox| outbox.send(parcel));
+    if let Some(outbox) = worker.shared().outboxes.get(usize::from(to)) {
+        // A worker that has ended has no sessions any more.
+        let _ = outbox.send(parcel);
+    }
 }

@@ -290,9 +290,8 @@ impl Line {
 
     /// Ends the carrier there is, if there is one, in favour of another.
     fn replace(&self, carrier: Carrier) {
-        match self.carrier.replace(Some(carrier)) {
-            Some(old) => super::leave(&self.worker, old),
-            None => {}
+        if let Some(old) = self.carrier.replace(Some(carrier)) {
+            super::leave(&self.worker, old);
         }
     }
 

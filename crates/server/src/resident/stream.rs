@@ -54,7 +54,7 @@ pub(crate) struct EventStream<S = Stream> {
 }
 
 /// More waits than may.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
 
 impl<S> EventStream<S> {
