@@ -68,6 +68,7 @@ test-tools:
 test-web: $(NODE_MODULES)
 	cd web && npm run check
 	cd web && timeout 300 npm test
+	cd web && npm run --silent size
 
 # The apps are embedded in the binary, so they are built first.
 test-rust: web

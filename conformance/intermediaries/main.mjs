@@ -83,6 +83,12 @@ async function play({ name, transport }) {
   else if (words.length && outcome.wrong) console.log(`as expected, ${name}: ${transport}: ${outcome.wrong}`);
 }
 
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    server.close();
+    process.exit(1);
+  });
+}
 try {
   await Promise.all([certificate(certificates), server.start()]);
   const names = [...new Set(wanted.map(({ name }) => name))];

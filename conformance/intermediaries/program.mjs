@@ -21,6 +21,10 @@ const COMMANDS = {
 // They are installed for root.
 const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
 
+/** Those that run. None outlives this process. */
+const running = new Set();
+process.on("exit", () => running.forEach((program) => program.kill("SIGTERM")));
+
 /** The program's path, or null where it is not installed. */
 export async function installed(program) {
   const { stdout } = await promisify(execFile)("sh", ["-c", `command -v ${program} || true`], { env: { ...process.env, PATH } });
@@ -36,41 +40,42 @@ export async function certificate(dir) {
   await writeFile(join(dir, "both.pem"), parts.join(""));
 }
 
-/** Starts `program` on `config/{config}` before the server at the port `server`: `{port, close}`. */
-export async function start(program, config, server, certificates) {
-  const dir = await mkdtemp(join(tmpdir(), `antiphon-${program}-`));
+/** Starts `name` on `config/{config}` before the server at the port `server`: `{port, close}`. */
+export async function start(name, config, server, certificates) {
+  const dir = await mkdtemp(join(tmpdir(), `antiphon-${name}-`));
   // Those that give up root have to get at their folder as well.
   await chmod(dir, 0o777);
-  for (const name of ["cert.pem", "key.pem", "both.pem"]) await copyFile(join(certificates, name), join(dir, name));
+  for (const file of ["cert.pem", "key.pem", "both.pem"]) await copyFile(join(certificates, file), join(dir, file));
   const port = await freePort();
   const known = { dir, port, server, file: join(dir, "config") };
-  const fill = (text) => text.replace(/\{(dir|port|server|file)\}/g, (_, name) => known[name]);
+  const fill = (text) => text.replace(/\{(dir|port|server|file)\}/g, (_, word) => known[word]);
   await writeFile(known.file, fill(await readFile(join(CONFIG, config), "utf8")));
-  const [binary, ...words] = COMMANDS[program];
+  const [binary, ...words] = COMMANDS[name];
   const env = { ...process.env, PATH, HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir };
-  const running = spawn(binary, words.map(fill), { cwd: dir, env, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(running, "exit").catch(() => {});
+  const program = spawn(binary, words.map(fill), { cwd: dir, env, stdio: ["ignore", "pipe", "pipe"] });
+  running.add(program);
+  const ended = once(program, "exit").catch(() => {}).then(() => running.delete(program));
   let said = "";
-  for (const output of [running.stdout, running.stderr]) output.on("data", (bytes) => (said = (said + bytes).slice(-2000)));
+  for (const output of [program.stdout, program.stderr]) output.on("data", (bytes) => (said = (said + bytes).slice(-2000)));
   const close = async () => {
-    running.kill("SIGTERM");
+    program.kill("SIGTERM");
     const isOver = await Promise.race([ended.then(() => true), sleep(2000, false, { ref: false })]);
-    if (!isOver) running.kill("SIGKILL");
+    if (!isOver) program.kill("SIGKILL");
     await ended;
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    await listening(port, running);
+    await listening(port, program);
   } catch (error) {
     await close();
-    throw new Error(`${program} with ${config} does not listen: ${error.message}\n${said}`);
+    throw new Error(`${name} with ${config} does not listen: ${error.message}\n${said}`);
   }
   return { port, close };
 }
 
-async function listening(port, running) {
+async function listening(port, program) {
   for (const end = Date.now() + START_MS; Date.now() < end; await sleep(50)) {
-    if (running.exitCode !== null) throw new Error(`it ended with status ${running.exitCode}`);
+    if (program.exitCode !== null) throw new Error(`it ended with status ${program.exitCode}`);
     const socket = connect(port, "127.0.0.1");
     const isOpen = await once(socket, "connect").then(() => true, () => false);
     socket.destroy();
@@ -79,11 +84,19 @@ async function listening(port, running) {
   throw new Error(`not in ${START_MS} ms`);
 }
 
+/** Ports that have been given out: the system may offer one again before it is listened on. */
+const given = new Set();
+
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address();
+    server.close();
+    await once(server, "close");
+    if (!given.has(port)) {
+      given.add(port);
+      return port;
+    }
+  }
 }

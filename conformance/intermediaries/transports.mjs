@@ -11,6 +11,9 @@ import { Inbox, lines } from "./inbox.mjs";
 const CONNECT = { id: 1, connect: { ext: { session: 1 } } };
 const JSON_TYPE = { "content-type": "application/json" };
 
+/** So often in a row may a request fail before a way made of requests gives up. */
+const FAILURES = 10;
+
 const subscribe = (channel) => ({ id: 2, n: 1, subscribe: { channel } });
 
 /** One conversation in the client protocol: sorts replies from publications. */
@@ -120,13 +123,13 @@ async function poll(route, channel, ms) {
   await ask({ session, ack, commands: [subscribe(channel)] });
   await talk.result(ms);
   const go = async () => {
-    for (let failures = 0; isOpen && failures < 3; ) {
+    for (let failures = 0; isOpen && failures < FAILURES; ) {
       try {
         await ask({ session, ack, commands: [] });
         failures = 0;
       } catch (error) {
         failures += 1;
-        if (failures === 3) talk.fail(error.message);
+        if (failures === FAILURES) talk.fail(error.message);
         await sleep(20);
       }
     }
@@ -151,7 +154,7 @@ async function eventSource(route, channel) {
   };
   const again = async (sentence) => {
     failures += 1;
-    if (!isOpen || failures === 3) return inbox.fail(sentence);
+    if (!isOpen || failures === FAILURES) return inbox.fail(sentence);
     await sleep(20);
     open().catch((error) => again(error.message));
   };

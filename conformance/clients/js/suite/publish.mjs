@@ -23,13 +23,14 @@ export const cases = {
     }
   },
 
-  "a thousand publications come in their order": async (world) => {
+  "many publications come in their order": async (world) => {
     const [client] = await world.connected();
     const channel = world.channel("chat");
     const [sub] = await subscribed(client, channel);
     const readers = await Promise.all([1, 2, 3].map(async (n) => (await subscribed((await world.connected({ user: `r${n}` }))[0], channel))[0]));
     const inboxes = [sub, ...readers].map((it) => new Inbox(it, "publication", ({ data, offset }) => [world.unpack(data), offset]));
-    const count = 1000;
+    // Over HTTP each is a request, and the next one waits for it.
+    const count = world.transport === "websocket" ? 1000 : 200;
     await Promise.all(Array.from({ length: count }, (_, n) => sub.publish(world.pack(n))));
     for (const inbox of inboxes) equal(await inbox.take(count), Array.from({ length: count }, (_, n) => [n, n + 1]));
   },

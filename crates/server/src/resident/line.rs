@@ -243,6 +243,10 @@ impl Line {
     /// The client has come back, on another carrier.
     pub(crate) fn take_over(&self, take_over: TakeOver, carrier: Carrier, pass: Pass) {
         let ack = take_over.ack;
+        if ack < self.session.tie().acked() {
+            // The client has said since that it has had more: it gave this carrier up before it was heard.
+            return super::refuse(&self.worker, carrier, take_over.origin, pass);
+        }
         self.replace(carrier);
         self.pass.replace(Some(pass));
         let answer = self.session.tie().resume(Instant::now(), take_over);
@@ -299,6 +303,10 @@ impl Line {
             return super::refuse_poll(&self.worker, poll, Unheard::Gone);
         }
         let tie = self.session.tie();
+        if request.ack < tie.acked() {
+            // Late in the same way.
+            return super::refuse_poll(&self.worker, poll, Unheard::Gone);
+        }
         if let Err(refused) = self.take(request.commands, request.close) {
             return super::refuse_poll(&self.worker, poll, Unheard::NotTaken(refused));
         }

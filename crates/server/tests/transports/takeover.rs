@@ -220,6 +220,21 @@ fn who_says_to_have_heard_what_was_not_said_begins_anew() {
 }
 
 #[test]
+fn a_connect_that_comes_late_hurts_nobody() {
+    let rig = Rig::start();
+    over(Way::with_session(), |way| {
+        let channel = &*way.name();
+        let mut link = Link::open(&rig, way);
+        subscribe(&mut link, json!({ "channel": channel }));
+        link.ask(json!({ "presence_stats": { "channel": channel } }));
+        let late = json!({ "session": link.secret(), "ack": 0 });
+        assert_eq!(Link::begin(rig.port(), way, late).end(), End::Said(3010, "insufficient state".into()));
+        rig.publish(channel, json!("it goes on"));
+        link.push("pub");
+    });
+}
+
+#[test]
 fn what_is_not_kept_ends_a_session_that_waits() {
     let rig = Rig::with(&[("CLIENT__QUEUE_MAX_SIZE", "10000")]);
     over(Way::with_session(), |way| {

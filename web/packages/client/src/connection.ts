@@ -1,7 +1,7 @@
 import { backoffDelay } from './backoff.ts'
 import { AntiphonError, codes } from './errors.ts'
 import { Watch } from './network.ts'
-import { isTerminal, TOKEN_EXPIRED, type ConnectRequest, type ConnectResult, type Reply } from './protocol.ts'
+import { INSUFFICIENT_STATE, isTerminal, TOKEN_EXPIRED, type ConnectRequest, type ConnectResult, type Reply } from './protocol.ts'
 import type { Route, TransportName } from './route.ts'
 import type { Session } from './session.ts'
 import type { Above, ConnectionOptions, ConnectionState } from './state.ts'
@@ -308,6 +308,7 @@ export class Connection {
     if (!isCandidate && line !== this.#line) return
     this.#drop(line)
     if (end.cause === 'large') this.#isLarge = true
+    if (end.code === INSUFFICIENT_STATE) this.#session.forget()
     // The server's word is no sign of what the transport can do, and ours neither. One that has lasted has nothing counted against it.
     const isNext = end.code === 0 && end.cause === undefined && this.#route.failed(line.name)
     if (this.#line !== undefined) {

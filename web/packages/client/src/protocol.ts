@@ -160,6 +160,8 @@ export function isTerminal(code: number): boolean {
   return (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000)
 }
 
+/** The server cannot go on with the session. */
+export const INSUFFICIENT_STATE = 3010
 /** The token has expired: the same with a fresh one may succeed. */
 export const TOKEN_EXPIRED = 109
 /** What the client wants to recover from is not in the stream. */

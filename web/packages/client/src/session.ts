@@ -89,7 +89,7 @@ export class Session {
 
   /** Whether the server can go on with it. */
   get isResumable(): boolean {
-    return this.#isNumbered
+    return this.#isNumbered && this.secret !== ''
   }
 
   /** What may be acknowledged now. */
@@ -239,6 +239,11 @@ export class Session {
     for (const entry of lost) {
       entry.fail(new AntiphonError(codes.lost, 'The session ended before the server said what came of it; it may have been done', 'unknown'))
     }
+  }
+
+  /** The server does not go on with it. */
+  forget(): void {
+    this.secret = ''
   }
 
   /** The session is over, and no other follows. */

@@ -262,6 +262,10 @@ export class FakeNetwork {
       request.answer(410, '{"error":"there is no such session"}')
       return
     }
+    if (ack < session.dropped) {
+      request.answer(410, '{"error":"late"}')
+      return
+    }
     session.carrier?.close(1000, '')
     this.server.attach(session, carrier)
     this.server.acknowledge(session, ack)

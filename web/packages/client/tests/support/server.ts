@@ -56,7 +56,12 @@ export class FakeServer {
     }
     const { session: secret, ack = 0, ext } = command.connect ?? {}
     const found = secret === undefined ? undefined : this.sessions.get(secret)
-    if (found !== undefined && (ack < found.dropped || ack > found.dropped + found.log.length)) {
+    if (found !== undefined && ack < found.dropped) {
+      // It is older than what the client has said since.
+      carrier.close(3010, 'insufficient state')
+      return undefined
+    }
+    if (found !== undefined && ack > found.dropped + found.log.length) {
       this.end(found)
       carrier.close(3010, 'insufficient state')
       return undefined
