@@ -128,7 +128,7 @@ fn what_is_too_long_is_refused() {
 
 #[test]
 fn who_does_not_read_is_told_to_come_back() {
-    let rig = Rig::with(&[("CLIENT__QUEUE_MAX_SIZE", "200000")]);
+    let rig = Rig::start();
     let mut links = Vec::new();
     over(Way::all(), |way| {
         let mut link = Link::open(&rig, way);
@@ -136,7 +136,8 @@ fn who_does_not_read_is_told_to_come_back() {
         links.push(link);
     });
     let data = "x".repeat(300_000);
-    for _ in 0..60 {
+    // More than the operating system keeps for a connection, and the server beside that.
+    for _ in 0..80 {
         rig.publish("bare:much", json!(data));
     }
     for link in &mut links {
@@ -149,7 +150,7 @@ fn who_does_not_read_is_told_to_come_back() {
             }
             heard += 1;
         };
-        assert!(heard < 60, "{way:?} heard all");
+        assert!(heard < 80, "{way:?} heard all");
         let expected = if way.transport.is_poll() { End::Refused(410) } else { said(3008, "slow") };
         assert_eq!(end, expected, "{way:?} after {heard}");
     }
