@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channels::WorkerId;
-use crate::protocol::Encoding;
+use crate::protocol::{Disconnect, Encoding};
 
 /// Locks for the sessions: more than there are workers to contend for them.
 const SHARDS: usize = 64;
@@ -18,6 +18,20 @@ const SHARDS: usize = 64;
 pub struct Directory {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
+    /// How sessions ended whose clients were not listening just then.
+    ended: Mutex<HashMap<Arc<str>, LastWord>>,
+}
+
+/// So many ends are remembered at most.
+const ENDED: usize = 10_000;
+/// And for so long, in seconds: a client that polls comes back much sooner.
+const REMEMBERED: u64 = 60;
+
+#[derive(Debug)]
+struct LastWord {
+    disconnect: Disconnect,
+    /// In seconds since 1970.
+    until: u64,
 }
 
 type Shard = HashMap<Arc<str>, Entry>;
@@ -32,7 +46,11 @@ struct Entry {
 
 impl Default for Directory {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            ended: Mutex::default(),
+        }
     }
 }
 
@@ -40,6 +58,25 @@ impl Directory {
     /// The worker that has a session.
     pub fn worker(&self, secret: &str) -> Option<WorkerId> {
         self.shard(secret).get(secret).map(|entry| entry.worker)
+    }
+
+    /// How a session ended that is not there any more, where its client was not listening. It is told once.
+    pub fn last_word(&self, secret: &str) -> Option<Disconnect> {
+        lock(&self.ended).remove(secret).map(|last| last.disconnect)
+    }
+
+    /// Keeps how a session ended, for its client.
+    pub(crate) fn remember(&self, secret: &Arc<str>, disconnect: &Disconnect, now: u64) {
+        let mut ended = lock(&self.ended);
+        if ended.len() < ENDED {
+            let last = LastWord { disconnect: disconnect.clone(), until: now + REMEMBERED };
+            ended.insert(Arc::clone(secret), last);
+        }
+    }
+
+    /// Forgets the ends that nobody has asked for in time.
+    pub(crate) fn tick(&self, now: u64) {
+        lock(&self.ended).retain(|_, last| last.until > now);
     }
 
     /// How many there are.
@@ -112,5 +149,20 @@ mod tests {
         assert_eq!(directory.len(), 1);
         directory.remove("s");
         assert!(directory.is_empty() && directory.worker("s").is_none());
+    }
+
+    #[test]
+    fn an_end_is_told_once_and_in_time() {
+        let directory = Directory::default();
+        let names = ["a", "b"].map(Arc::<str>::from);
+        names.iter().for_each(|name| directory.remember(name, &Disconnect::FORCE_NO_RECONNECT, 1000));
+        assert_eq!(directory.last_word("a"), Some(Disconnect::FORCE_NO_RECONNECT));
+        assert_eq!(directory.last_word("a"), None);
+        directory.tick(1059);
+        assert_eq!(lock(&directory.ended).len(), 1);
+        directory.tick(1060);
+        assert_eq!(directory.last_word("b"), None);
+        (0..ENDED + 5).for_each(|n| directory.remember(&n.to_string().into(), &Disconnect::SLOW, 0));
+        assert_eq!(lock(&directory.ended).len(), ENDED);
     }
 }

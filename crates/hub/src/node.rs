@@ -198,6 +198,7 @@ impl Node {
     pub fn tick(&self) {
         self.engine.tick();
         self.revocations.tick();
+        self.directory.tick(self.clock.unix());
     }
 
     /// What the application may do, however it asks.

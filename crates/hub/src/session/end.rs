@@ -78,7 +78,7 @@ fn depart(session: &Session, disconnect: &Disconnect) {
     for (channel, subscription) in subscriptions {
         leave(session, &channel, *subscription, &Unsubscribed::DISCONNECTED);
     }
-    tie::untie(session);
+    tie::untie(session, disconnect);
     session.local.exit(&session.id);
     session.node.census.leave(&session.user());
     session.node.metrics.clients.add(-1);

@@ -216,10 +216,15 @@ pub(super) fn tie(session: &Session, secret: [u8; 16], is_resumable: bool, user:
     session.state.borrow_mut().thread = Some(Box::new(thread));
 }
 
-/// The session cannot be found any more.
-pub(super) fn untie(session: &Session) {
-    if let Some(thread) = &session.state.borrow().thread {
-        session.node.directory.remove(&thread.secret);
+/// The session cannot be found any more. A client that polls may not be listening at the moment: how it ended is kept for it, unless it
+/// wished so itself.
+pub(super) fn untie(session: &Session, disconnect: &Disconnect) {
+    let Session { node, transport, state, .. } = session;
+    if let Some(thread) = &state.borrow().thread {
+        node.directory.remove(&thread.secret);
+        if transport.get() == Transport::Poll && *disconnect != Disconnect::CONNECTION_CLOSED {
+            node.directory.remember(&thread.secret, disconnect, node.clock.unix());
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use antiphon_hub::protocol::{EmulationRequest, Encoding, PollRequest};
+use antiphon_hub::protocol::{Disconnect, EmulationRequest, Encoding, PollRequest};
 use antiphon_hub::{Origin, Unheard, Uplink};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -185,8 +185,10 @@ impl Asked<'_> {
             return unread("{\"session\":\"...\",\"ack\":0,\"commands\":[...]}");
         };
         if !request.session.is_empty() {
-            if self.worker.node.directory().worker(&request.session).is_none() {
-                return unheard(Unheard::Gone);
+            let directory = self.worker.node.directory();
+            if directory.worker(&request.session).is_none() {
+                let last = directory.last_word(&request.session);
+                return last.map_or_else(|| unheard(Unheard::Gone), |last| ended(request.ack, &last));
             }
             return self.taken(Taken::Poll { request, reply: self.reply() });
         }
@@ -291,8 +293,19 @@ fn unread(shape: &str) -> Answer {
     (plain(StatusCode::BAD_REQUEST, &sentence), None)
 }
 
+/// The last answer of a session that has ended while its client was not listening.
+fn ended(ack: u64, disconnect: &Disconnect) -> Answer {
+    let push = Encoding::Json.encode(&resident::last_push(disconnect, 0));
+    let push = String::from_utf8_lossy(&push);
+    json(StatusCode::OK, format!("{{\"seq\":{ack},\"replies\":[{push}]}}\n").into())
+}
+
 fn unheard(unheard: Unheard) -> Answer {
     let (status, body) = resident::unheard(unheard);
+    json(status, body.into())
+}
+
+fn json(status: StatusCode, body: Bytes) -> Answer {
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use antiphon_hub::protocol::PollRequest;
+use antiphon_hub::protocol::{Encoding, PollRequest};
 use antiphon_hub::{TakeOver, Unheard, Uplink, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::line::Line;
+use super::line::last_push;
 use super::poll::Poll;
-use super::{Carrier, refuse, refuse_poll};
+use super::{Carrier, leave, refuse, refuse_poll};
 use crate::serve::{Pass, Worker};
 use crate::stream::Parked;
 
@@ -67,11 +68,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut inbox: Inbox) {
                 }
             }
             Parcel::Poll(request, poll) => match poll.try_map_stream(Parked::resume) {
-                Ok(poll) => {
-                    if let Err(poll) = poll_here(&worker, request, poll) {
-                        refuse_poll(&worker, poll, Unheard::Gone);
-                    }
-                }
+                Ok(poll) => poll_here(&worker, request, poll),
                 Err(error) => tracing::warn!(%error, "a connection could not change its worker"),
             },
             Parcel::Uplink(uplink, answer) => {
@@ -104,29 +101,29 @@ fn arrive(worker: &Rc<Worker>, take_over: TakeOver, carrier: Carrier, pass: Pass
     }
 }
 
-/// Brings a poll to its session.
-///
-/// # Errors
-/// The poll, where there is no such session.
-pub(super) fn poll(worker: &Rc<Worker>, request: PollRequest, poll: Poll) -> Result<(), Poll> {
-    let Some(to) = worker.node.directory().worker(&request.session) else { return Err(poll) };
-    if to == worker.id() {
-        return poll_here(worker, request, poll);
+/// Brings a poll to its session, or answers it where there is none.
+pub(super) fn poll(worker: &Rc<Worker>, request: PollRequest, poll: Poll) {
+    match worker.node.directory().worker(&request.session).filter(|to| *to != worker.id()) {
+        None => poll_here(worker, request, poll),
+        Some(to) => match poll.try_map_stream(crate::stream::Stream::park) {
+            Ok(poll) => send(worker, to, Parcel::Poll(request, poll)),
+            Err(error) => tracing::warn!(%error, "a connection could not change its worker"),
+        },
     }
-    match poll.try_map_stream(crate::stream::Stream::park) {
-        Ok(poll) => send(worker, to, Parcel::Poll(request, poll)),
-        Err(error) => tracing::warn!(%error, "a connection could not change its worker"),
-    }
-    Ok(())
 }
 
-fn poll_here(worker: &Rc<Worker>, request: PollRequest, poll: Poll) -> Result<(), Poll> {
-    match worker.lines.find(&request.session) {
-        Some(line) => {
-            line.poll(request, poll);
-            Ok(())
+fn poll_here(worker: &Rc<Worker>, request: PollRequest, mut poll: Poll) {
+    if let Some(line) = worker.lines.find(&request.session) {
+        return line.poll(request, poll);
+    }
+    match worker.node.directory().last_word(&request.session) {
+        Some(disconnect) => {
+            poll.from = request.ack;
+            poll.aside(Encoding::Json.encode(&last_push(&disconnect, 0)).into());
+            poll.answer_with(std::iter::empty());
+            leave(worker, Carrier::Poll(Box::new(poll)));
         }
-        None => Err(poll),
+        None => refuse_poll(worker, poll, Unheard::Gone),
     }
 }
 

@@ -145,18 +145,8 @@ impl Line {
     fn farewell(&self, disconnect: &Disconnect) {
         let is_socket = matches!(&*self.carrier.borrow(), Some(Carrier::Socket(..)));
         if !is_socket || self.keeps() {
-            let push = DisconnectPush {
-                code: code(disconnect).into(),
-                reason: disconnect.reason.to_string(),
-                reconnect: disconnect.is_reconnect(),
-                reconnect_after_ms: match *disconnect == Disconnect::SHUTDOWN {
-                    true => self.reconnect_after_ms(),
-                    false => 0,
-                },
-            };
-            let push = Push { disconnect: Some(push), ..Push::default() };
-            let reply = Reply { push: Some(Box::new(push)), ..Reply::default() };
-            self.tell_aside(self.encoding.encode(&reply).into());
+            let after = if *disconnect == Disconnect::SHUTDOWN { self.reconnect_after_ms() } else { 0 };
+            self.tell_aside(self.encoding.encode(&last_push(disconnect, after)).into());
         }
         self.finish(disconnect);
     }
@@ -344,6 +334,18 @@ impl Line {
             replay.ack(self.session.tie().acked());
         }
     }
+}
+
+/// What a client hears at the end of its session, where no Close frame says it.
+pub(crate) fn last_push(disconnect: &Disconnect, reconnect_after_ms: u32) -> Reply {
+    let push = DisconnectPush {
+        code: code(disconnect).into(),
+        reason: disconnect.reason.to_string(),
+        reconnect: disconnect.is_reconnect(),
+        reconnect_after_ms,
+    };
+    let push = Push { disconnect: Some(push), ..Push::default() };
+    Reply { push: Some(Box::new(push)), ..Reply::default() }
 }
 
 /// The code of a Close frame. Whatever an application says, it is one that a client of the protocol knows what to do about.

@@ -38,6 +38,7 @@ pub(crate) use carrier::Carrier;
 pub(crate) use events::{Events, Wish, read_event_id};
 pub(crate) use head::{Head, Reply};
 pub(crate) use inbox::{Inbox, Lines, Outboxes, serve};
+pub(crate) use line::last_push;
 pub(crate) use poll::Connection;
 pub(crate) use stream::{Dialect, EventStream};
 pub(crate) use uplink::{answer as unheard, uplink};
@@ -81,12 +82,9 @@ pub(crate) fn start_poll(
     start(worker, Carrier::Poll(Box::new(poll)), origin, pass, request.commands);
 }
 
-/// Answers a poll of a session that there is.
+/// Answers a poll of a session that began before.
 pub(crate) fn go_on(worker: &Rc<Worker>, connection: Connection, request: PollRequest) {
-    let poll = line::patient(worker, connection);
-    if let Err(poll) = inbox::poll(worker, request, poll) {
-        refuse_poll(worker, poll, Unheard::Gone);
-    }
+    inbox::poll(worker, request, line::patient(worker, connection));
 }
 
 /// Answers a poll that no session answers.
