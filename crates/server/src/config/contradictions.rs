@@ -1,5 +1,7 @@
 //! What values of the right types must not be.
 
+mod acme;
+
 use std::collections::BTreeSet;
 
 use antiphon_hub::Span;
@@ -15,7 +17,6 @@ use tracing_subscriber::filter::Targets;
 use super::Config;
 use super::fault::Fault;
 use super::proxy::Proxy;
-use super::tls::Acme;
 
 /// The longest reason that a Close frame has room for (RFC 6455 §5.5), in bytes.
 const REASON_LIMIT: usize = 123;
@@ -96,42 +97,6 @@ impl<'a> Check<'a> {
                 events.retry_min, events.retry_max
             );
             self.say("events", "retry_min", says);
-        }
-    }
-
-    fn acme(&mut self) {
-        let Config { http, tls, .. } = self.config;
-        let acme = &tls.acme;
-        if *acme == Acme::default() {
-            return;
-        }
-        if tls.has_files() {
-            let says = "is set, and there is a certificate in tls.cert; give one of the two";
-            self.say("tls", "acme", says);
-        }
-        if acme.domains.is_empty() {
-            self.say("tls.acme", "domains", "is empty; name what the certificate is for");
-        }
-        for domain in &acme.domains {
-            let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
-            if domain.is_empty() || !domain.bytes().all(fits) {
-                let says =
-                    format!("has {domain:?}; write names such as \"example.com\", in ASCII and without *");
-                self.say("tls.acme", "domains", says);
-            }
-        }
-        if acme.cache.as_os_str().is_empty() {
-            let says = "is empty; name a folder, so that a restart needs no other certificate";
-            self.say("tls.acme", "cache", says);
-        }
-        if http.listen_plain.is_empty() {
-            let says =
-                "is empty, and tls.acme needs an address without TLS that port 80 of its domains leads to";
-            self.say("http", "listen_plain", says);
-        }
-        if !acme.directory.starts_with("https://") || acme.directory.parse::<Uri>().is_err() {
-            let says = format!("is {:?}; it must be a URL that begins with https://", acme.directory);
-            self.say("tls.acme", "directory", says);
         }
     }
 
@@ -442,19 +407,6 @@ mod tests {
             ),
             ("[events]\nendpoint = \"http://a/\"", "f:1: events.secret is empty; set one"),
             ("[events]\nretry_min = \"1m\"", "f:2: events.retry_min is 1m and events.retry_max 30s"),
-            // Certificates.
-            (
-                "[tls]\ncert = \"a\"\nkey = \"b\"\n[tls.acme]\ndomains = [\"a.example\"]",
-                "f:4: tls.acme is set, and there is a certificate in tls.cert",
-            ),
-            ("[tls.acme]\nemail = \"a@b\"", "f:1: tls.acme.domains is empty"),
-            ("[tls.acme]\ndomains = [\"*.a.example\"]", "f:2: tls.acme.domains has \"*.a.example\""),
-            ("[tls.acme]\ndomains = [\"a.example\"]", "f:1: tls.acme.cache is empty; name a folder"),
-            (
-                "[http]\nworkers = 1\n[tls.acme]\ndomains = [\"a.example\"]",
-                "f:1: http.listen_plain is empty, and tls.acme",
-            ),
-            ("[tls.acme]\ndirectory = \"http://a/\"", "f:2: tls.acme.directory is \"http://a/\""),
             // Tokens.
             (
                 "[client.token]\nrsa_public_key = \"MIIB\"",

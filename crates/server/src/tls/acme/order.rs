@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use instant_acme::{
     Account, AuthorizationStatus, BodyWrapper, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order,
     OrderStatus, RetryPolicy,
@@ -48,7 +48,11 @@ impl Authority {
         };
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls.with_no_client_auth());
         let connector = connector.https_only().enable_http1().build();
-        Ok(Self { http: legacy::Client::builder(TokioExecutor::new()).build(connector) })
+        Ok(Self {
+            http: legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .build(connector),
+        })
     }
 
     /// A key and its certificates, in PEM. The authority is answered through `tls` while it looks.
