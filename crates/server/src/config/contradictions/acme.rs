@@ -3,6 +3,7 @@
 use http::Uri;
 
 use super::Check;
+use crate::config::Config;
 use crate::config::tls::Acme;
 
 impl Check<'_> {
