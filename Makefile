@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
-.PHONY: help run web binaries prepare test test-tools test-web test-rust test-fuzz test-e2e test-conformance lint bench fuzz soak conformance coverage docs clean
+.PHONY: help run web binaries prepare test test-tools test-web test-rust test-fuzz test-e2e test-chaos test-conformance lint bench fuzz soak conformance coverage docs clean
 
 # Arguments for the program that the target runs: make run ARGS="--listen 127.0.0.1:9000"
 ARGS =
@@ -56,7 +56,7 @@ $(NODE_MODULES): web/package-lock.json web/package.json $(wildcard web/*/*/packa
 	@touch $@
 
 # With `make -k test` the rest goes on after a failure.
-test: prepare test-tools test-web test-rust test-fuzz test-e2e test-conformance
+test: prepare test-tools test-web test-rust test-fuzz test-e2e test-chaos test-conformance
 
 prepare:
 	@.ci/prepare >/dev/null
@@ -85,6 +85,12 @@ test-fuzz:
 test-e2e: binaries
 	CHROMIUM=$$(.ci/prepare) && export CHROMIUM && cd web && ANTIPHON_BIN=$(BINARIES)/antiphon timeout 300 npm run e2e
 
+# Clients whose transports are killed and changed all the time lose nothing, and repeat nothing. CHAOS makes it longer.
+CHAOS = --clients 5 --seconds 8 --every 500
+test-chaos: binaries $(CLIENT)
+	CHROMIUM=$$(.ci/prepare) && export CHROMIUM && cd web/packages/client && \
+		ANTIPHON_BIN=$(BINARIES)/antiphon timeout 600 npm run --silent chaos -- --in both $(CHAOS)
+
 # The suites' own lines are moved in, so that the last one alone is the sum.
 test-conformance: binaries $(CLIENT)
 	CHROMIUM=$$(.ci/prepare) && export CHROMIUM $(CONFORMANCE) && timeout 1200 conformance/run.sh quick | sed -u '$$!s/^/    /'
@@ -108,6 +114,7 @@ fuzz:
 
 soak:
 	ANTIPHON_LONG=1 cargo test $(ALL) --no-fail-fast
+	$(MAKE) test-chaos CHAOS='--clients 50 --seconds 60 --every 1000'
 	fuzz/run 3600
 
 conformance: binaries $(CLIENT)
