@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use support::{Server, antiphon};
@@ -254,6 +254,33 @@ fn an_account_that_the_authority_has_forgotten_is_made_again() {
     assert!(has_said(&log, "the certificate in tls.acme.cache is of no use: "));
     assert_ne!(shown(two.port), first);
     assert_ne!(fs::read(own.join("account.json")).unwrap(), account);
+}
+
+#[test]
+fn a_certificate_that_is_due_is_shown_until_there_is_another() {
+    let folder = Folder::new("due");
+    let [port, http_port] = free_ports();
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let (now, day) = (SystemTime::now(), Duration::from_secs(24 * 3600));
+    (params.not_before, params.not_after) = ((now - 70 * day).into(), (now + 20 * day).into());
+    let key = KeyPair::generate().unwrap();
+    let old = params.self_signed(&key).unwrap();
+    let own = folder.path("cache").join(format!("localhost-{port}-dir"));
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("certificate.pem"), key.serialize_pem() + &old.pem()).unwrap();
+    folder.write("root.pem", &old.pem());
+
+    let (one, log) = server(&folder, "localhost", port, http_port);
+    until("a failure", || has_said(&log, "The next attempt is in 1m"));
+    assert_eq!(shown(one.port), *old.der());
+    // What others could read is closed to them.
+    assert_eq!(mode(&own), 0o700);
+    drop(one);
+
+    let Some(_pebble) = Pebble::start(&folder, port, http_port) else { return };
+    let (two, _) = server(&folder, "localhost", port, http_port);
+    until("another certificate", || is_issued(&shown(two.port)));
+    assert_eq!(files(&own), [("account.json".into(), 0o600), ("certificate.pem".into(), 0o600)]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
 /// How long an order may take.
 const ORDER: Duration = Duration::from_secs(10 * 60);
+/// The least time between two certificates, even where the clock is so far ahead that each is due at once.
+const SOONEST: Duration = Duration::from_secs(3600);
 /// How often the clock is looked at, which may be set, or stand still while the machine sleeps.
 const LOOK: Duration = Duration::from_secs(3600);
 
@@ -69,7 +71,7 @@ impl Keeper {
             match order.unwrap_or_else(|_| Err(format!("it took longer than {}", Span(ORDER)))) {
                 Ok(due) => {
                     tracing::info!("there is a new certificate for {names} from {}", self.settings.directory);
-                    (self.due, failures) = (Some(due), 0);
+                    (self.due, failures) = (Some(due.max(SystemTime::now() + SOONEST)), 0);
                 }
                 Err(error) => {
                     let pause = pause(failures);
