@@ -14,6 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
@@ -56,10 +57,17 @@ impl Drop for Folder {
     }
 }
 
-/// Ports that were free a moment ago: those who use them must be told before.
+/// Free ports for those who must be told which. They lie below those that the system gives out, so that no other test is given
+/// one of them meanwhile.
 fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let candidates = std::iter::repeat_with(|| {
+        let next = std::process::id().wrapping_mul(16).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        20_000 + (next % 12_000) as u16
+    });
+    let mut free = candidates.take(12_000).filter(is_free);
+    [(); N].map(|()| free.next().unwrap())
 }
 
 /// Waits until something is so.
