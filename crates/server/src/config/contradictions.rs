@@ -1,5 +1,7 @@
 //! What values of the right types must not be.
 
+mod acme;
+
 use std::collections::BTreeSet;
 
 use antiphon_hub::Span;
@@ -65,6 +67,7 @@ impl<'a> Check<'a> {
                 self.say("tls", name, "is empty; TLS needs a certificate and its key, both in PEM files");
             }
         }
+        self.acme();
         for (at, name, value) in [
             ("http2", "max_concurrent_streams", http2.max_concurrent_streams as usize),
             ("websocket", "message_size_limit", websocket.message_size_limit),

@@ -14,12 +14,48 @@ pub(crate) struct Tls {
     pub(crate) cert: PathBuf,
     /// File with the key of the certificate, in PEM. SIGHUP reads it again.
     pub(crate) key: PathBuf,
+    pub(crate) acme: Acme,
 }
 
 impl Tls {
     /// Whether there is a certificate to show.
     pub(crate) fn has_files(&self) -> bool {
         !self.cert.as_os_str().is_empty()
+    }
+}
+
+/// A certificate that the server gets and renews by itself (ACME, RFC 8555), in place of files. With domains, every address in http.listen speaks TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Acme {
+    /// Names that the certificate is for. Port 80 of each must lead to an address in http.listen_plain, where the authority looks (http-01).
+    pub(crate) domains: Vec<String>,
+    /// Where the authority may write to its subscriber.
+    pub(crate) email: String,
+    /// URL of the authority's directory. Who sets domains agrees to its terms of service.
+    pub(crate) directory: String,
+    /// Folder for the key of the account and the certificate, which the server makes for itself alone.
+    pub(crate) cache: PathBuf,
+    /// File with the roots that the authority's own HTTPS is checked against, in PEM. Without it, as the platform does.
+    pub(crate) ca: PathBuf,
+}
+
+impl Default for Acme {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            email: String::new(),
+            directory: "https://acme-v02.api.letsencrypt.org/directory".into(),
+            cache: PathBuf::new(),
+            ca: PathBuf::new(),
+        }
+    }
+}
+
+impl Acme {
+    /// Whether there is a certificate to get.
+    pub(crate) fn is_set(&self) -> bool {
+        !self.domains.is_empty()
     }
 }
 

@@ -62,6 +62,10 @@ async fn answer_at(
         _ if parts.method != Method::GET && parts.method != Method::HEAD => {
             (not_allowed(&parts.method, "GET, HEAD"), None)
         }
+        Route::Proof(token) => {
+            let proof = worker.shared().tls.as_ref().and_then(|tls| tls.proof(token));
+            (proof.map_or_else(nothing, |proof| plain(StatusCode::OK, &proof)), None)
+        }
         Route::Asset(file) => (asset::response(&file, &parts.headers), None),
         Route::Health => (plain(StatusCode::OK, "ok\n"), None),
         Route::Ready if worker.roster.is_draining() => {
@@ -70,11 +74,13 @@ async fn answer_at(
         Route::Ready => (plain(StatusCode::OK, "ready\n"), None),
         Route::Metrics => (metrics::answer(worker.shared()), None),
         Route::OpenApi => (api::open_api(), None),
-        Route::Api(_) | Route::Downlink(_) | Route::None => {
-            (plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n"), None)
-        }
+        Route::Api(_) | Route::Downlink(_) | Route::None => (nothing(), None),
     };
     closing(answer, has_body)
+}
+
+fn nothing() -> Response<Full<Bytes>> {
+    plain(StatusCode::NOT_FOUND, "There is nothing at this path.\n")
 }
 
 /// What comes of a body that is not read: no other request can follow it.
@@ -176,6 +182,8 @@ enum Route<'p> {
     OpenApi,
     /// With the method; empty for what stands in the body.
     Api(&'p str),
+    /// For the authority that certificates come from, with its token (RFC 8555 §8.3).
+    Proof(&'p str),
     None,
 }
 
@@ -195,7 +203,7 @@ impl Route<'_> {
             Self::Health | Self::Ready => Endpoint::Health,
             Self::Metrics => Endpoint::Metrics,
             Self::OpenApi | Self::Api(_) => Endpoint::Api,
-            Self::None => Endpoint::None,
+            Self::Proof(_) | Self::None => Endpoint::None,
         }
     }
 }
@@ -240,6 +248,11 @@ fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
     }
     if let Some(method) = path.strip_prefix("/api/").filter(|_| !config.http_api.disabled) {
         return Route::Api(method);
+    }
+    if let Some(token) =
+        path.strip_prefix("/.well-known/acme-challenge/").filter(|_| config.tls.acme.is_set())
+    {
+        return Route::Proof(token);
     }
     match path.strip_prefix("/raw/") {
         Some(channel) if !channel.contains('/') => Route::Socket(Socket::Raw(channel)),

@@ -23,6 +23,7 @@ use crate::cli::ServeArgs;
 use crate::config::{Config, Layers};
 use crate::metrics::Counts;
 use crate::resident::Outboxes;
+use crate::tls::acme::Keeper;
 use crate::tls::{self, Tls};
 use crate::{log, trace};
 
@@ -91,7 +92,8 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     let application = Application::new(&config, runtime.handle().clone())?;
     let (node, engine) = application.node(&config, workers)?;
 
-    let tls = tls(&config, args.tls_dev)?;
+    let (tls, keeper) = tls(&config, args.tls_dev)?.unzip();
+    let keeper = keeper.flatten();
     let mut urls = Vec::new();
     let mut sockets: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
     let plain = config.http.listen_plain.iter().map(|address| (address, false));
@@ -134,6 +136,9 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
             .map_err(|e| format!("worker {id} cannot be started: {e}"))?;
     }
     drop(ended);
+    if let (Some(keeper), Some(tls)) = (keeper, shared.tls.clone()) {
+        runtime.spawn(keeper.keep(tls));
+    }
     announce(&shared.settings.load(), &urls);
     let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings, signals));
     if let Some(exporter) = exporter {
@@ -201,24 +206,31 @@ async fn supervise(
     Ok(())
 }
 
-/// How the server speaks TLS, if it does.
+/// How the server speaks TLS, if it does, and what keeps its certificate good where it gets that by itself.
 ///
 /// # Errors
 /// When the certificate and its key cannot be had; the sentence names the setting.
-fn tls(config: &Config, development: bool) -> Result<Option<Tls>, String> {
+fn tls(config: &Config, development: bool) -> Result<Option<(Tls, Option<Keeper>)>, String> {
     let protocols: &[&str] = if config.http2.disabled { &["http/1.1"] } else { &["h2", "http/1.1"] };
-    match (config.tls.has_files(), development) {
-        (true, true) => {
-            Err("there is a certificate in [tls], so --tls-dev makes none; give one of the two".into())
-        }
-        (true, false) => Tls::new(tls::load(&config.tls.cert, &config.tls.key)?, protocols).map(Some),
-        (false, true) => {
+    let (identity, keeper) = match (config.tls.has_files(), config.tls.acme.is_set(), development) {
+        (false, false, false) => return Ok(None),
+        (false, false, true) => {
             let made = tls::self_signed()?;
             tracing::info!("TLS with a certificate made for this run; its SHA-256 is {}", made.fingerprint);
-            Tls::new(made.identity, protocols).map(Some)
+            (made.identity, None)
         }
-        (false, false) => Ok(None),
-    }
+        (_, _, true) => {
+            return Err(
+                "there is a certificate in [tls], so --tls-dev makes none; give one of the two".into()
+            );
+        }
+        (_, true, false) => {
+            let (keeper, identity) = Keeper::new(&config.tls.acme)?;
+            (identity, Some(keeper))
+        }
+        (true, false, false) => (tls::load(&config.tls.cert, &config.tls.key)?, None),
+    };
+    Ok(Some((Tls::new(identity, protocols)?, keeper)))
 }
 
 /// Reads the settings again. Connections keep what they began with; what they do from now on is held to the new rules.
@@ -236,6 +248,9 @@ fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
     }
     if config.tls.has_files() != before.config.tls.has_files() {
         return Err("[tls] cannot be switched on or off while the server runs".into());
+    }
+    if config.tls.acme != before.config.tls.acme {
+        return Err("[tls.acme] cannot change while the server runs".into());
     }
     let identity =
         config.tls.has_files().then(|| tls::load(&config.tls.cert, &config.tls.key)).transpose()?;

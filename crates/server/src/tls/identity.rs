@@ -47,7 +47,7 @@ pub(crate) fn load(certificates: &Path, key: &Path) -> Result<CertifiedKey, Stri
 ///
 /// # Errors
 /// When the key is of no kind that is known, or of another certificate.
-fn certified(
+pub(super) fn certified(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<CertifiedKey, Error> {
