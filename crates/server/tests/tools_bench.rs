@@ -73,11 +73,11 @@ fn idle_connections_stay_and_are_weighed() {
 fn idle_connections_answer_pings() {
     let server =
         Server::spawn(antiphon().args(["serve", "--listen", "127.0.0.1:0", "--workers", "1"]).envs([
-            ("ANTIPHON_CLIENT__PING_INTERVAL", "400ms"),
-            ("ANTIPHON_CLIENT__PONG_TIMEOUT", "200ms"),
+            ("ANTIPHON_CLIENT__PING_INTERVAL", "600ms"),
+            ("ANTIPHON_CLIENT__PONG_TIMEOUT", "500ms"),
             ("ANTIPHON_CLIENT__STALE_CLOSE_DELAY", "300ms"),
         ]));
-    let report = report(&["idle", "--json", "-c", "5", "-d", "1500ms"], &server, CLIENT);
+    let report = report(&["idle", "--json", "-c", "5", "-d", "1800ms"], &server, CLIENT);
     // One that did not answer would be lost.
     assert_eq!((&report["stayed"], &report["lost"]), (&5.into(), &0.into()));
     assert!(report["pings"].as_u64() >= Some(5), "{report}");

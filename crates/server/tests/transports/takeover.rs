@@ -181,7 +181,7 @@ fn nobody_else_takes_a_session_over() {
 
 #[test]
 fn a_session_that_waited_too_long_is_over() {
-    let rig = Rig::with(&[("CLIENT__SESSION_TTL", "100ms")]);
+    let rig = Rig::with(&[("CLIENT__SESSION_TTL", "300ms")]);
     let mut pasts: Vec<(Link, Link)> = Vec::new();
     over(Way::with_session(), |way| {
         let mut watcher = watcher(&rig, &way.name());
