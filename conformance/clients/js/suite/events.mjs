@@ -73,11 +73,11 @@ export class Inbox {
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Waits until `look` gives something. */
-export async function until(look, what) {
+export async function until(look, what, patience = PATIENCE) {
   let found;
   const search = (async () => {
     while (!(found = await look())) await sleep(20);
   })();
-  await inTime(search, what);
+  await inTime(search, what, patience);
   return found;
 }
