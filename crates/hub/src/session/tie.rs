@@ -51,7 +51,6 @@ pub struct TakeOver {
     pub origin: Origin,
     /// The id of its `connect`.
     id: u32,
-    transport: Transport,
     identity: Identity,
 }
 
@@ -164,7 +163,8 @@ impl Tie<'_> {
     /// The client goes on, on another transport. What it gives is the answer to its `connect`.
     pub fn resume(self, now: Instant, take_over: TakeOver) -> Vec<u8> {
         let session = self.0;
-        let TakeOver { id, ack, transport, identity, .. } = take_over;
+        let TakeOver { id, ack, origin, identity, .. } = take_over;
+        let transport = origin.transport;
         self.ack(ack);
         session.transport.set(transport);
         let Identity { expire_at, info, meta, data, token, subs, .. } = identity;
@@ -243,7 +243,6 @@ pub(super) fn hand_over(session: &Session, identity: &mut Identity, secret: &str
         ack,
         origin: session.origin.clone(),
         id,
-        transport: session.transport.get(),
         identity: std::mem::take(identity),
     };
     let mut state = session.state.borrow_mut();

@@ -19,7 +19,7 @@ use hyper::http::request;
 use hyper::{Method, Response, StatusCode, Version};
 
 use super::name::{queries, query};
-use super::router::{Answer, full, not_allowed, plain, refusal};
+use super::router::{Answer, closing, full, not_allowed, plain, refusal};
 use super::upgrade::forwarded;
 use super::{Taken, Then, cors};
 use crate::resident::{self, Dialect, Reply, Wish};
@@ -56,7 +56,7 @@ impl Downlink {
     }
 }
 
-/// Answers a request to one of the endpoints. `Err` is an answer as well, that of a request which is not taken.
+/// Answers a request to one of the endpoints.
 pub(super) async fn answer<B>(
     worker: &Rc<Worker>,
     settings: &Settings,
@@ -86,14 +86,6 @@ where
         closing((not_allowed(&parts.method, downlink.methods()), None), has_body)
     };
     answer.0.headers_mut().extend(headers.clone());
-    answer
-}
-
-/// What comes of a body that is not read: no other request can follow it.
-fn closing(mut answer: Answer, has_body: bool) -> Answer {
-    if has_body {
-        answer.0.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
     answer
 }
 

@@ -84,7 +84,7 @@ fn nothing() -> Response<Full<Bytes>> {
 }
 
 /// What comes of a body that is not read: no other request can follow it.
-fn closing((mut response, upgrade): Answer, has_body: bool) -> Answer {
+pub(super) fn closing((mut response, upgrade): Answer, has_body: bool) -> Answer {
     if has_body {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

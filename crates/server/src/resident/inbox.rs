@@ -9,8 +9,7 @@ use antiphon_hub::protocol::{Encoding, PollRequest};
 use antiphon_hub::{TakeOver, Unheard, Uplink, WorkerId};
 use tokio::sync::{mpsc, oneshot};
 
-use super::line::Line;
-use super::line::last_push;
+use super::line::{Line, last_push};
 use super::poll::Poll;
 use super::{Carrier, leave, refuse, refuse_poll};
 use crate::serve::{Pass, Worker};
