@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::agent;
 use crate::backend::Client;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Layers};
@@ -138,6 +139,9 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     drop(ended);
     if let (Some(keeper), Some(tls)) = (keeper, shared.tls.clone()) {
         runtime.spawn(keeper.keep(tls));
+    }
+    if development {
+        runtime.spawn(agent::feed(Arc::clone(&shared)));
     }
     announce(&shared.settings.load(), &urls);
     let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings, signals));
