@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hyper::Method;
 
-use super::{AdminError, AdminRequest, Json, nodes, stats};
+use super::{AdminError, AdminRequest, Json, channels, config, nodes, stats};
 use crate::http::percent_decode;
 use crate::serve::Worker;
 
@@ -24,12 +24,22 @@ pub(super) struct Route {
 
 /// Every route. Which methods a path has follows from it.
 const ROUTES: &[Route] = &[
+    get("channels", |worker, request| Box::pin(channels::list(worker, request))),
+    get("channels/{channel}", |worker, request| Box::pin(channels::one(worker, request))),
+    get("channels/{channel}/history", |worker, request| Box::pin(channels::history(worker, request))),
+    get("channels/{channel}/members", |worker, request| Box::pin(channels::members(worker, request))),
+    post("channels/{channel}/publish", |worker, request| Box::pin(channels::publish(worker, request))),
+    get("config", |worker, request| Box::pin(config::answer(worker, request))),
     get("nodes", |worker, request| Box::pin(nodes::answer(worker, request))),
     get("stats", |worker, request| Box::pin(stats::answer(worker, request))),
 ];
 
 const fn get(path: &'static str, run: Run) -> Route {
     Route { method: Method::GET, path, run }
+}
+
+const fn post(path: &'static str, run: Run) -> Route {
+    Route { method: Method::POST, path, run }
 }
 
 /// The route of a path, and what stands in its gaps.
