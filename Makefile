@@ -24,7 +24,7 @@ CONFORMANCE := ANTIPHON_BIN=$(BINARIES)/antiphon ECHO_CLIENT_BIN=$(BINARIES)/exa
 	ECHO_SERVER_BIN=$(BINARIES)/examples/echo_server
 
 help:
-	@echo 'make run           build everything and serve the chat on http://127.0.0.1:8000'
+	@echo 'make run           build everything and serve the demo on http://127.0.0.1:8000'
 	@echo 'make test          run every test, in the browser too; installs what it needs'
 	@echo 'make lint          formatting, lints, documentation, rules of the house'
 	@echo 'make bench         compare with other servers (30 minutes; ARGS=--quick for 3)'
@@ -36,7 +36,7 @@ help:
 	@echo 'make clean         remove what was built'
 
 # The development profile, which the tests build as well: from nothing either profile takes about a minute on two
-# cores, and it is optimised enough that the chat answers at once. For figures: make bench.
+# cores, and it is optimised enough that the demo answers at once. For figures: make bench.
 run: web
 	cargo run --package antiphon -- serve $(ARGS)
 
@@ -51,7 +51,7 @@ $(CLIENT): $(CLIENT_SOURCES) $(NODE_MODULES)
 	@touch $@
 
 $(NODE_MODULES): web/package-lock.json web/package.json $(wildcard web/*/*/package.json)
-	@command -v npm >/dev/null || { echo 'The chat page is built with Node 20.19 or later, and there is no npm here. Without it: cargo run -p antiphon -- serve, then open /plain.html' >&2; exit 1; }
+	@command -v npm >/dev/null || { echo 'The pages are built with Node 20.19 or later, and there is no npm here. Without it: cargo run -p antiphon -- serve, then open /plain.html' >&2; exit 1; }
 	cd web && npm ci --no-progress
 	@touch $@
 
