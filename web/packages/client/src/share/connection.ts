@@ -1,12 +1,11 @@
 import { AntiphonError, codes } from '../errors.ts'
 import { defaults, type Options } from '../options.ts'
-import { startOf } from '../own.ts'
 import type { Command, ConnectResult } from '../protocol.ts'
 import type { TransportName } from '../route.ts'
 import { Session, type Done, type Fail, type Kind } from '../session.ts'
 import type { Below, ConnectionState, Upper } from '../state.ts'
 import { toError } from '../token.ts'
-import { endSession } from '../transport/uplink.ts'
+import type { SessionName } from '../transport/transport.ts'
 import type { Way } from './way.ts'
 import { HEARD_EVERY, hostLock, newName, packed, tabLock, unpacked, type Envelope, type Platform, type Port, type SharedOptions, type ToHost, type ToTab } from './wire.ts'
 
@@ -56,8 +55,10 @@ export class SharedConnection implements Below {
   readonly #ways: Way[]
   #entry: Entry | undefined
   #cursor = 0
-  /** The last session of a host, that nobody else may be there to end. */
-  #last: ConnectResult | undefined
+  /** How often in a row there was no hello. */
+  #silences = 0
+  /** The host's session, which another host has to end where it has not. */
+  #last: SessionName | undefined
 
   constructor(name: string, url: string, options: TabOptions, platform: Platform, ways: readonly Way[], upper: Upper) {
     const { buffer, messageSize } = { ...defaults, ...options }
@@ -129,8 +130,7 @@ export class SharedConnection implements Below {
           entry.port = port
           port.onmessage = ({ data }: MessageEvent<Envelope<ToTab>>) => { if (entry === this.#entry) this.#handle(entry, data) }
         },
-        onlead: () => { this.#endLast() },
-        onfail: () => { if (entry === this.#entry) this.#silent(entry) },
+        onfail: () => { this.#silent(entry, true) },
       })
       if (stop !== undefined) entry.stop.signal.addEventListener('abort', stop)
     })
@@ -151,10 +151,12 @@ export class SharedConnection implements Below {
   }
 
   /** No host has said hello. */
-  #silent(entry: Entry): void {
+  #silent(entry: Entry, isFailed = false): void {
     if (entry !== this.#entry || entry.host !== '') return
+    this.#silences += 1
     const isLast = this.#ways.length === 1
-    if (!isLast) this.#ways.shift()
+    // A worker may have ended just now. If it is silent once more, there is none to be had.
+    if (!isLast && (isFailed || this.#silences > 1)) this.#ways.shift()
     this.#open('the host of the shared connection does not answer', isLast)
   }
 
@@ -169,7 +171,7 @@ export class SharedConnection implements Below {
       this.#post({ heard: entry.read })
       entry.read = 0
     }
-    const { reply, push, begun, state, transport, error, wants, refused } = message
+    const { reply, push, begun, state, transport, error, wants, refused, bye } = message
     if (push !== undefined) this.#upper.push(push)
     else if (reply !== undefined) this.#session.settle(reply)
     else if (begun !== undefined) this.#begin(entry, begun)
@@ -178,6 +180,7 @@ export class SharedConnection implements Below {
       else this.#enter(state)
     } else if (transport !== undefined) this.#upper.transportChanged(transport)
     else if (error !== undefined) this.#upper.error(unpacked(error))
+    else if (bye === true) this.#last = undefined
     else if (wants !== undefined) this.#giveToken(entry, wants)
     else if (refused !== undefined) {
       this.#upper.error(new AntiphonError(codes.differs, refused, 'unsent'))
@@ -188,6 +191,7 @@ export class SharedConnection implements Below {
   /** A host has said hello: the first, or the one after it. */
   #greet(entry: Entry, host: string): void {
     clearTimeout(entry.timer)
+    this.#silences = 0
     const isAnother = entry.host !== ''
     entry.host = host
     entry.isBegun = false
@@ -201,6 +205,7 @@ export class SharedConnection implements Below {
         url: this.#url,
         options,
         hasToken: token !== undefined,
+        ...(this.#last !== undefined && { former: this.#last }),
         subs: this.#upper.subs(),
       },
     })
@@ -211,7 +216,7 @@ export class SharedConnection implements Below {
   }
 
   #begin(entry: Entry, result: ConnectResult): void {
-    this.#last = result
+    this.#last = { session: result.session ?? '', node: result.node ?? '' }
     if (entry.isBegun) {
       this.#upper.begun(result)
       return
@@ -242,13 +247,6 @@ export class SharedConnection implements Below {
       (token) => { answer({ token }) },
       (error: unknown) => { answer({ error: packed(toError(error)) }) },
     )
-  }
-
-  /** This tab is the host now. The session of the one before waits for nobody. */
-  #endLast(): void {
-    const { session = '', node = '' } = this.#last ?? {}
-    this.#last = undefined
-    if (session !== '') endSession(startOf(this.#url, { ...this.#options, ...this.#platform.start }), { session, node })
   }
 
   #finish(state: ConnectionState & { readonly name: 'disconnected' }): void {

@@ -1,7 +1,8 @@
 import { AntiphonError, codes } from '../errors.ts'
-import { OwnConnection } from '../own.ts'
+import { OwnConnection, startOf } from '../own.ts'
 import type { Command, ConnectResult, Position, Push, SubscribeRequest, SubscribeResult } from '../protocol.ts'
 import type { Kind } from '../session.ts'
+import { endSession } from '../transport/uplink.ts'
 import { Guest } from './guest.ts'
 import { SharedSubscription } from './subscription.ts'
 import { newName, packed, unpacked, type Join, type Platform, type Port, type ToHost, type ToTab } from './wire.ts'
@@ -33,6 +34,8 @@ export class SharedHost {
   #begun: ConnectResult = {}
   #own: OwnConnection | undefined
   #join: Join | undefined
+  /** Sessions of hosts before this one, which we have ended. */
+  readonly #former = new Set<string>()
   readonly #wanted = new Map<number, { readonly guest: Guest; readonly answer: (message: NonNullable<ToHost['token']> | undefined) => void }>()
   #lastWanted = 0
 
@@ -53,6 +56,7 @@ export class SharedHost {
   close(): void {
     for (const guest of [...this.#strangers]) guest.close()
     for (const [guest, stop] of this.#guests) {
+      guest.tell({ bye: true })
       stop.abort()
       guest.close()
     }
@@ -92,8 +96,16 @@ export class SharedHost {
       this.#join = join
       this.#own = this.#open(join)
     }
+    this.#endFormer(join)
     if (this.#own.state.name === 'disconnected') this.#own.connect()
     else this.#welcome(guest)
+  }
+
+  /** The session of a host that has crashed waits for nobody: others see it leave at once. */
+  #endFormer({ url, options, former }: Join): void {
+    if (former === undefined || this.#former.has(former.session) || former.session === this.#begun.session) return
+    this.#former.add(former.session)
+    endSession(startOf(url, { ...options, ...this.#platform.start }), former)
   }
 
   #leave(guest: Guest): void {

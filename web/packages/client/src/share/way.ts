@@ -11,8 +11,6 @@ export interface Seeker {
   readonly isForced: boolean
   /** The tab's end of a line that hosts say hello on. */
   readonly onport: (port: Port) => void
-  /** This tab has the connection now. */
-  readonly onlead: () => void
   /** This way leads nowhere. */
   readonly onfail: () => void
 }
@@ -58,7 +56,7 @@ export function workerWay(start: () => SharedWorker): Way {
 export function leaderWay(platform: Platform, locks: Pick<LockManager, 'request'>, BroadcastChannel: new (name: string) => Port): Way {
   return {
     mayDie: false,
-    open({ name, id, isForced, onport, onlead }) {
+    open({ name, id, isForced, onport }) {
       const channelOf = (id: string): string => `${name} ${id}`
       const common = new BroadcastChannel(name)
       const mine = new BroadcastChannel(channelOf(id))
@@ -82,7 +80,6 @@ export function leaderWay(platform: Platform, locks: Pick<LockManager, 'request'
       common.postMessage({ join: id })
       const lead = (): Promise<void> | undefined => {
         if (stop.signal.aborted) return undefined
-        onlead()
         host = new SharedHost(platform)
         common.postMessage({ lead: true })
         admit(id)

@@ -3,6 +3,7 @@ import type { Options } from '../options.ts'
 import type { ConnectResult, Push, Reply, SubscribeRequest } from '../protocol.ts'
 import type { TransportName } from '../route.ts'
 import type { ConnectionState } from '../state.ts'
+import type { SessionName } from '../transport/transport.ts'
 
 /**
  * What tabs and the host of their connection say to each other. Each message is an {@link Envelope}, so that nothing counts that was meant for, or
@@ -48,6 +49,8 @@ export interface ToTab {
   readonly push?: Push
   /** The host wants the connection's token; the number is for the answer. */
   readonly wants?: number
+  /** The host has ended its session; another one follows. */
+  readonly bye?: true
 }
 
 /** A host's name, and what is for it or from it. */
@@ -60,6 +63,8 @@ export interface Join {
   readonly options: SharedOptions
   /** Whether the tab can give a token. */
   readonly hasToken: boolean
+  /** The session of the host before, which has not ended it. */
+  readonly former?: SessionName
   /** Where the tab is in the channels that the server has subscribed it to. */
   readonly subs: Readonly<Record<string, SubscribeRequest>>
 }
