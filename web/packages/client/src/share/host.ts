@@ -126,7 +126,9 @@ export class SharedHost {
   }
 
   #open({ url, options, hasToken }: Join): OwnConnection {
-    return new OwnConnection(url, { ...options, ...this.#platform.start, ...(hasToken && { token: () => this.#token() }) }, {
+    // What waits is bounded in each tab.
+    const buffer = { commands: Infinity, size: Infinity }
+    return new OwnConnection(url, { ...options, ...this.#platform.start, buffer, ...(hasToken && { token: () => this.#token() }) }, {
       stateChanged: (state) => {
         if (state.name === 'disconnected') this.#forget()
         this.#tellAll({ state })

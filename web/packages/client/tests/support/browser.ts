@@ -82,7 +82,11 @@ class FakePort implements Port {
     const copy: unknown = structuredClone(message)
     const others = this.others()
     setTimeout(() => {
-      for (const other of others) if (other.#isOpen && !other.#page.isGone) other.onmessage?.({ data: copy } as MessageEvent)
+      for (const other of others) {
+        other.#page.whenAwake(() => {
+          if (other.#isOpen && !other.#page.isGone) other.onmessage?.({ data: copy } as MessageEvent)
+        })
+      }
     }, 1)
   }
 
@@ -96,6 +100,23 @@ export class Page {
   isGone = false
   readonly network: FakeNetwork
   readonly platform: Platform
+  #asleep: (() => void)[] | undefined
+
+  /** It does not run, and what comes waits. */
+  sleep(): void {
+    this.#asleep = []
+  }
+
+  wake(): void {
+    const waiting = this.#asleep ?? []
+    this.#asleep = undefined
+    for (const arrive of waiting) arrive()
+  }
+
+  whenAwake(arrive: () => void): void {
+    if (this.#asleep === undefined) arrive()
+    else this.#asleep.push(arrive)
+  }
 
   constructor(browser: Browser) {
     this.network = new FakeNetwork(browser.server, calm())
