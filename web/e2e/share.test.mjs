@@ -102,7 +102,7 @@ for (const [name, query, hasWorker] of [['a SharedWorker', '?worker', true], ['o
     assert.equal((await members()).length, 1)
     await publish('one for all')
     await allSee(tabs, ['one for all'])
-    await tabs[3].evaluate(() => window.client.publish('shared', 'from the fourth'))
+    await tabs[3].evaluate('window.client.publish("shared", "from the fourth")')
     await allSee(tabs, ['one for all', 'from the fourth'])
 
     // The first tab has the connection, where there is no worker.
@@ -112,7 +112,7 @@ for (const [name, query, hasWorker] of [['a SharedWorker', '?worker', true], ['o
     await allSee(rest, ['one for all', 'from the fourth', 'after the first has gone'])
     assert.equal(await connections(), 1)
     assert.equal((await members()).length, 1)
-    await rest[0].evaluate(() => window.client.publish('shared', 'all of us'))
+    await rest[0].evaluate('window.client.publish("shared", "all of us")')
     await allSee(rest, ['one for all', 'from the fourth', 'after the first has gone', 'all of us'])
     assert.deepEqual((await Promise.all(rest.map((tab) => tab.evaluate('window.notes')))).flat().filter((note) => /gap|error/.test(note)), [])
 

@@ -1,35 +1,11 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { ChannelOptions, Client } from '../src/index.ts'
 import { shareOn } from '../src/share/index.ts'
 import type { ShareOptions } from '../src/share/wire.ts'
 import { Browser, Page } from './support/browser.ts'
 import { fateOf, inVirtualTime, pass } from './support/life.ts'
+import { listening, nth, subscribes, upTo, type Tab } from './support/tabs.ts'
 
 inVirtualTime()
-
-interface Tab {
-  readonly page: Page
-  readonly client: Client
-  readonly seen: unknown[]
-  readonly events: string[]
-}
-
-/** A tab that listens to `news`. */
-function listening({ page, client }: { page: Page; client: Client }, options: ChannelOptions<unknown> = {}): Tab {
-  const tab: Tab = { page, client, seen: [], events: [] }
-  const news = client.channel('news', options)
-  news.on('message', ({ data }) => tab.seen.push(data))
-  news.on('gap', () => tab.events.push('gap'))
-  news.on('join', ({ client }) => tab.events.push(`join ${client}`))
-  news.on('subscribed', ({ isAgain, isRecovered }) => tab.events.push(`subscribed${isAgain ? ' again' : ''}${isRecovered ? ' recovered' : ''}`))
-  news.on('unsubscribed', ({ code }) => tab.events.push(`unsubscribed ${code}`))
-  client.on('error', ({ message }) => tab.events.push(message))
-  news.subscribe().catch(() => undefined)
-  return tab
-}
-
-const upTo = (count: number, from = 1): number[] => Array.from({ length: count - from + 1 }, (_, at) => from + at)
-const subscribes = ({ server }: Browser): unknown[] => server.done.flatMap(({ subscribe }) => subscribe ?? [])
 
 describe.each([['in a worker', true], ['in the leader', false]] as const)('%s', (_name, inWorker) => {
   const opened = (count: number, options: ShareOptions = {}): { browser: Browser; tabs: Tab[] } => {
@@ -75,7 +51,7 @@ describe.each([['in a worker', true], ['in the leader', false]] as const)('%s', 
     browser.server.publish('news', 1)
     await pass(50)
     if (inWorker) browser.crashWorker()
-    else browser.crash(tabs[0]?.page as Page)
+    else browser.crash(nth(tabs, 0).page)
     const rest = tabs.slice(inWorker ? 0 : 1)
     browser.server.publish('news', 2)
     await pass(1000)
@@ -89,12 +65,12 @@ describe.each([['in a worker', true], ['in the leader', false]] as const)('%s', 
     const { browser, tabs } = opened(2)
     await pass(200)
     browser.server.knobs.answer = ({ publish }) => (publish?.data === 'sent' ? 'silence' : undefined)
-    const sent = fateOf((tabs[1]?.client as Client).publish('mine', 'sent'))
+    const sent = fateOf(nth(tabs, 1).client.publish('mine', 'sent'))
     await pass(50)
     if (inWorker) browser.crashWorker()
-    else browser.crash(tabs[0]?.page as Page)
+    else browser.crash(nth(tabs, 0).page)
     await pass(2)
-    const later = [fateOf((tabs[1]?.client as Client).publish('mine', 1)), fateOf((tabs[1]?.client as Client).publish('mine', 2))]
+    const later = [fateOf(nth(tabs, 1).client.publish('mine', 1)), fateOf(nth(tabs, 1).client.publish('mine', 2))]
     await pass(1000)
     // The host was gone already, but that the tab could not know.
     expect(later.map(({ current }) => current).every((fate) => fate === 'done' || fate === 'unknown 13')).toBe(true)
@@ -118,7 +94,7 @@ describe.each([['in a worker', true], ['in the leader', false]] as const)('%s', 
     const { browser, tabs } = opened(2)
     browser.server.knobs.answer = ({ rpc }) => (rpc?.method === 'no' ? { error: { code: 108, message: 'method not found' } } : undefined)
     await pass(200)
-    const { client } = tabs[1] as Tab
+    const { client } = nth(tabs, 1)
     const outcomes = Promise.allSettled([client.rpc('echo', 7), client.rpc('no'), client.send('hello'), client.channel('news').presence(), client.ping()])
     await pass(100)
     expect(await outcomes).toMatchObject([
@@ -159,13 +135,13 @@ describe.each([['in a worker', true], ['in the leader', false]] as const)('%s', 
     const tokenOf = (name: string): ShareOptions => ({ token: () => `token ${asked.push(name)}` })
     browser.server.knobs.connect = { expires: true, ttl: 1000 }
     browser.server.knobs.answer = ({ refresh }) => (refresh === undefined ? undefined : { refresh: { expires: true, ttl: 1000 } })
-    const [one, two] = ['one', 'two'].map((name) => browser.open(tokenOf(name), inWorker))
+    const [one, two] = [browser.open(tokenOf('one'), inWorker), browser.open(tokenOf('two'), inWorker)]
     await pass(200)
     expect([asked, browser.server.connects.map(({ connect }) => connect?.token)]).toEqual([['one'], ['token 1']])
-    browser.crash(one?.page as Page)
+    browser.crash(one.page)
     await pass(950_000)
     expect([...new Set(asked)]).toEqual(['one', 'two'])
-    expect(two?.client.state.name).toBe('connected')
+    expect(two.client.state.name).toBe('connected')
   })
 
   it('options that differ are an error that says both', async () => {
@@ -208,135 +184,6 @@ describe.each([['in a worker', true], ['in the leader', false]] as const)('%s', 
     for (const { client } of tabs) client.connect()
     await pass(200)
     expect(tabs.map(({ client }) => client.state.name)).toEqual(['connected', 'connected'])
-  })
-})
-
-describe('a subscription that is there', () => {
-  const join = async (since: number | undefined, published = 20): Promise<{ browser: Browser; late: Tab }> => {
-    const browser = new Browser()
-    listening(browser.open())
-    await pass(200)
-    for (const number of upTo(published)) browser.server.publish('news', number)
-    await pass(50)
-    const late = listening(browser.open(), since === undefined ? {} : { since: { offset: since, epoch: 'epoch-news' } })
-    await pass(50)
-    browser.server.publish('news', published + 1)
-    await pass(50)
-    return { browser, late }
-  }
-
-  it.each([
-    ['where the stream is', undefined, 20, [21], 0],
-    ['from what the host still has', 5, 20, upTo(21, 6), 0],
-    ['from the history', 5, 500, upTo(501, 6), 1],
-  ])('is joined %s', async (_name, since, published, seen, asked) => {
-    const { browser, late } = await join(since, published)
-    expect(late.seen).toEqual(seen)
-    expect(late.events).toEqual([since === undefined ? 'subscribed' : 'subscribed recovered'])
-    expect(subscribes(browser)).toHaveLength(1)
-    expect(browser.server.done.filter(({ history }) => history !== undefined)).toHaveLength(asked)
-  })
-
-  it('is joined ahead of the host: what was loaded already does not come again', async () => {
-    const browser = new Browser()
-    const first = browser.open()
-    listening(first)
-    await pass(200)
-    first.page.network.faults.latency = () => 300
-    browser.server.publish('news', 1)
-    browser.server.publish('news', 2)
-    const late = listening(browser.open(), { since: { offset: 2, epoch: 'epoch-news' } })
-    await pass(100)
-    expect(late.events).toEqual(['subscribed recovered'])
-    browser.server.publish('news', 3)
-    await pass(1000)
-    expect(late.seen).toEqual([3])
-  })
-
-  it('says that there is a gap where the history may not be read', async () => {
-    const browser = new Browser()
-    browser.server.knobs.answer = ({ history }) => (history === undefined ? undefined : { error: { code: 103, message: 'permission denied' } })
-    listening(browser.open())
-    await pass(200)
-    for (const number of upTo(500)) browser.server.publish('news', number)
-    await pass(50)
-    const late = listening(browser.open(), { since: { offset: 5, epoch: 'epoch-news' } })
-    await pass(50)
-    browser.server.publish('news', 501)
-    await pass(50)
-    expect([late.events, late.seen]).toEqual([['gap', 'subscribed'], [501]])
-  })
-
-  it('ends at the server when the last tab has left it', async () => {
-    const browser = new Browser()
-    const [one, two] = [browser.open(), browser.open()].map((tab) => listening(tab))
-    await pass(200)
-    const channels = (): number => [...browser.server.sessions.values()][0]?.channels.size ?? -1
-    one?.client.channel('news').unsubscribe()
-    await pass(50)
-    expect(channels()).toBe(1)
-    two?.client.channel('news').unsubscribe()
-    await pass(50)
-    expect(channels()).toBe(0)
-    void two?.client.channel('news').subscribe()
-    await pass(50)
-    expect(channels()).toBe(1)
-  })
-
-  it('tells who joins and leaves once a tab wants it, and only those that do', async () => {
-    const browser = new Browser()
-    const quiet = listening(browser.open())
-    await pass(200)
-    const curious = listening(browser.open(), { joinLeave: true })
-    await pass(100)
-    const [session] = browser.server.sessions.values()
-    if (session !== undefined) browser.server.push(session, { channel: 'news', join: { info: { user: '', client: 'Bob' } } })
-    browser.server.publish('news', 1)
-    await pass(50)
-    expect([quiet.events, curious.events]).toEqual([['subscribed'], ['subscribed', 'join Bob']])
-    expect([quiet.seen, curious.seen]).toEqual([[1], [1]])
-    expect(subscribes(browser)).toMatchObject([{ channel: 'news' }, { channel: 'news', join_leave: true, recover: true }])
-  })
-
-  it.each([[2000, ['subscribed', 'unsubscribed 2000']], [2500, ['subscribed', 'subscribed again recovered']]])('is ended by the server with %i for all', async (code, events) => {
-    const browser = new Browser()
-    const tabs = [browser.open(), browser.open()].map((tab) => listening(tab))
-    await pass(200)
-    const [session] = browser.server.sessions.values()
-    if (session !== undefined) browser.server.push(session, { channel: 'news', unsubscribe: { code, reason: 'so' } })
-    await pass(2000)
-    for (const tab of tabs) expect(tab.events).toEqual(events)
-  })
-
-  it('that is refused is refused to each', async () => {
-    const browser = new Browser()
-    browser.server.knobs.answer = ({ subscribe }) => (subscribe === undefined ? undefined : { error: { code: 103, message: 'permission denied' } })
-    const fates = [browser.open(), browser.open()].map(({ client }) => fateOf(client.channel('secret').subscribe()))
-    await pass(500)
-    expect(fates.map(({ current }) => current)).toEqual(['refused 103', 'refused 103'])
-  })
-
-  it('by the server is there for all, and goes on with another host', async () => {
-    const browser = new Browser()
-    browser.server.knobs.connect = { subs: { news: { recoverable: true, epoch: 'epoch-news', offset: 0 } } }
-    const tabs = [browser.open(), browser.open()].map(({ page, client }) => {
-      const tab: Tab = { page, client, seen: [], events: [] }
-      const news = client.channel('news')
-      news.on('message', ({ data }) => tab.seen.push(data))
-      news.on('gap', () => tab.events.push('gap'))
-      return tab
-    })
-    await pass(200)
-    const [session] = browser.server.sessions.values()
-    session?.channels.add('news')
-    browser.server.publish('news', 1)
-    await pass(50)
-    for (const { seen } of tabs) expect(seen).toEqual([1])
-    browser.server.knobs.connect = { subs: { news: { recoverable: true, recovered: true, epoch: 'epoch-news', offset: 1, publications: [{ data: 2, offset: 2 }] } } }
-    browser.crash(tabs[0]?.page as Page)
-    await pass(1000)
-    expect(browser.server.connects.at(-1)?.connect?.subs).toEqual({ news: { recover: true, offset: 1, epoch: 'epoch-news' } })
-    expect([tabs[1]?.seen, tabs[1]?.events]).toEqual([[1, 2], []])
   })
 })
 
