@@ -10,12 +10,14 @@ import { serverUnderTest } from './server.mjs'
 
 // `npm run build --workspace @antiphon/client` makes it.
 const CLIENT = fileURLToPath(new URL('../packages/client/dist/', import.meta.url))
-/** A page that shares its connection and notes what happens; `?worker` has it in a SharedWorker. */
+/** A page that shares its connection and notes what happens; `?worker` has it in a SharedWorker, `?own=sse` has one of its own over that transport. */
 const page = (server) => `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Shared</title>
 <script type="module">
+  import { connect } from '/client/index.js'
   import { share } from '/client/share/index.js'
   const worker = () => new SharedWorker('/client/worker.js', { type: 'module' })
-  const client = share('${server}', location.search === '?worker' ? { worker } : {})
+  const own = new URLSearchParams(location.search).get('own')
+  const client = own === null ? share('${server}', location.search === '?worker' ? { worker } : {}) : connect('${server}', { transports: [own] })
   window.seen = []
   window.notes = []
   window.client = client
@@ -138,6 +140,21 @@ for (const [name, query, hasWorker] of [['a SharedWorker', '?worker', true], ['o
     await allSee(rest, [1, 2])
     await until('one is left', async () => (await members()).length === 1)
     assert.equal(await connections(), 1)
+    await context.close()
+  })
+}
+
+for (const transport of ['websocket', 'http_stream', 'sse', 'poll']) {
+  test(`a tab with a connection of its own, over ${transport}, takes its session with it`, async () => {
+    const context = await browser.newContext()
+    const [one, two] = await openTabs(context, 2, `?own=${transport}`)
+    await until('both are there', async () => (await members()).length === 2)
+    await one.close()
+    const took = await until('one is left', async () => (await members()).length === 1)
+    // Where it goes elsewhere, it leaves as well.
+    await two.goto('about:blank')
+    await until('nobody is left', async () => (await members()).length === 0)
+    console.log(`# ${transport}: presence shows it ${took} ms after the tab has closed`)
     await context.close()
   })
 }
