@@ -212,7 +212,9 @@ export class FakeServer {
     if (unsubscribe !== undefined) session.channels.delete(unsubscribe.channel)
     if (history !== undefined) {
       const { publications, epoch } = this.#stream(history.channel)
-      return { history: { publications: publications.slice(-(history.limit ?? 0)), epoch, offset: publications.length } }
+      const { since, limit = 0 } = history
+      const found = since === undefined ? publications : publications.slice(since.offset)
+      return { history: { publications: limit < 0 ? found : limit === 0 ? [] : found.slice(-limit), epoch, offset: publications.length } }
     }
     if (presence !== undefined) return { presence: { presence: { [session.client]: { user: '42', client: session.client, conn_info: { name: 'Ann' } } } } }
     if (rpc !== undefined) return { rpc: { data: rpc.data } }
