@@ -38,9 +38,9 @@ export interface UseChannel<T, State = undefined> {
   readonly oldest: ComputedRef<Position | undefined>
   readonly channel: ComputedRef<Channel<T> | undefined>
   /** Resolves when the server has it. Rejects with what became of it: see `AntiphonError.fate`. */
-  publish(data: T): Promise<void>
+  readonly publish: (data: T) => Promise<void>
   /** Subscribes and loads again, where that failed. */
-  reload(): void
+  readonly reload: () => void
 }
 
 /** A channel while the component is mounted: its messages, from the past on where that is wanted. */

@@ -24,7 +24,7 @@ export interface UseHistory<T> {
   readonly isLoading: Readonly<ShallowRef<boolean>>
   readonly error: Readonly<ShallowRef<Error | undefined>>
   /** Loads the page before; the same one again where that failed. */
-  loadMore(): Promise<void>
+  readonly loadMore: () => Promise<void>
 }
 
 /** What was published in a channel before, page by page backwards, each message once whatever is published meanwhile. */
