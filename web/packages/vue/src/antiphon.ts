@@ -1,4 +1,4 @@
-import { Client, connect, type ChannelTypes, type Options } from '@antiphon/client'
+import { connect, createClient, type ChannelTypes, type Client, type Options } from '@antiphon/client'
 import { hasInjectionContext, inject, type App, type InjectionKey } from 'vue'
 import type { Channels } from './channels.ts'
 
@@ -40,7 +40,7 @@ export function createAntiphon(source: string | Client<Channels>, options?: Opti
 function made(url: string, options: Options | undefined): Client<Channels> {
   if (typeof document !== 'undefined') return connect<Channels>(url, options)
   // It never connects, so that the host of a path does not matter.
-  const client = new Client<Channels>(new URL(url, 'http://localhost').href, options)
+  const client = createClient<Channels>(new URL(url, 'http://localhost').href, options)
   idle.add(client)
   return client
 }

@@ -157,14 +157,29 @@ export class Feed<T, State> {
       return
     }
     const turn = ++this.#turn
-    this.#channel.history({ limit: -1, since: loaded.position }).then(
-      ({ messages }) => {
+    this.#missed(loaded.position, turn).then(
+      (missed) => {
         if (turn !== this.#turn) return
-        if (messages[0]?.offset === loaded.position.offset + 1) this.#take(loaded, messages)
-        else this.#again(loaded.position)
+        if (missed === undefined) this.#again(loaded.position)
+        else this.#take(loaded, missed)
       },
       () => { if (turn === this.#turn) this.#again(loaded.position) },
     )
+  }
+
+  /** What was published after a position, page by page; `undefined` where the history does not reach back so far. */
+  async #missed(since: Position, turn: number): Promise<Message<T>[] | undefined> {
+    const missed: Message<T>[] = []
+    while (turn === this.#turn) {
+      const { messages, position } = await this.#channel.history({ limit: -1, since })
+      const last = messages.at(-1)?.offset
+      if (last === undefined) return since.offset === position.offset ? missed : undefined
+      if (messages[0]?.offset !== since.offset + 1) return undefined
+      missed.push(...messages)
+      since = { offset: last, epoch: position.epoch }
+      if (last >= position.offset) return missed
+    }
+    return undefined
   }
 
   #take(loaded: Loaded<T, State>, missed: readonly Message<T>[]): void {

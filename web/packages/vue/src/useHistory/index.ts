@@ -66,7 +66,7 @@ export function useHistory<T = never, const Name extends keyof Channels & string
       end ??= before?.offset ?? position.offset + 1
       const last = found.at(-1)?.offset
       if (last !== undefined) oldest = { offset: last, epoch: position.epoch }
-      hasMore.value = found.length === page && last !== 1
+      hasMore.value = last !== undefined && last > 1
       messages.value = [...found.toReversed().map((message) => (check === undefined ? message : { ...message, data: check(message.data) as Data })), ...messages.value]
       error.value = undefined
     } catch (problem) {
