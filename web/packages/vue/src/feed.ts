@@ -74,14 +74,14 @@ export class Feed<T, State> {
       channel.on('unsubscribed', ({ code, reason }) => { this.#unsubscribed(code, reason) }),
       channel.on('error', (error) => { sink.error(error) }),
     ]
-    if (source?.isHistory === false || this.#wasSubscribed) this.reload()
-    else if (source !== undefined) sink.loading(true)
+    this.reload()
   }
 
   /** Loads anew; what comes meanwhile waits. */
   reload(): void {
     this.#tries = 0
-    this.#load()
+    if (this.#source?.isHistory !== true || this.#channel.state === 'subscribed') this.#load()
+    else this.#begin()
   }
 
   close(): void {
@@ -124,14 +124,19 @@ export class Feed<T, State> {
     if (code !== 0) this.#failed(new AntiphonError(code, `Not subscribed to ${this.#channel.name}: ${reason}`))
   }
 
-  #load(): void {
-    if (this.#source === undefined) return
+  /** From here on messages wait. */
+  #begin(): number {
     clearTimeout(this.#timer)
-    const turn = ++this.#turn
-    this.#isLoaded = this.#isWhole = false
-    this.#isUnderWay = true
+    this.#isLoaded = this.#isWhole = this.#isUnderWay = false
     this.#loaded = undefined
     this.#sink.loading(true)
+    return ++this.#turn
+  }
+
+  #load(): void {
+    if (this.#source === undefined) return
+    const turn = this.#begin()
+    this.#isUnderWay = true
     this.#source.load().then(
       (loaded) => {
         if (turn !== this.#turn) return

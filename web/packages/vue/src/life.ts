@@ -14,12 +14,15 @@ export function whileMounted(client: object, start: () => () => void): void {
   if (getCurrentScope() !== undefined) onScopeDispose(() => { stop?.() })
 }
 
-/** The same for each name there is, one after the other. */
-export function whileNamed(client: object, name: MaybeRefOrGetter<string | undefined>, start: (name: string) => () => void): void {
+/** The same for each name there is, one after the other, with `reset` before each, and where there is none. */
+export function whileNamed(client: object, name: MaybeRefOrGetter<string | undefined>, reset: () => void, start: (name: string) => () => void): void {
   whileMounted(client, () =>
     watch(
       () => toValue(name),
-      (name, _old, onCleanup) => { if (name !== undefined) onCleanup(start(name)) },
+      (name, _old, onCleanup) => {
+        reset()
+        if (name !== undefined) onCleanup(start(name))
+      },
       { immediate: true },
     ),
   )

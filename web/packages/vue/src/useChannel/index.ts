@@ -75,6 +75,7 @@ export function useChannel<T = never, const Name extends keyof Channels & string
     newest = undefined
     messages.value = list
     value.value = undefined
+    error.value = undefined
   }
 
   function checked(message: Message<Data>): Message<Data> | undefined {
@@ -99,9 +100,7 @@ export function useChannel<T = never, const Name extends keyof Channels & string
     }
   }
 
-  whileNamed(client, name, (name) => {
-    clear()
-    error.value = undefined
+  whileNamed(client, name, clear, (name) => {
     const part = lease(client, name, options)
     const channel = part.channel as Channel<Data>
     state.value = channel.state

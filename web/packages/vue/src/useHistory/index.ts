@@ -1,8 +1,11 @@
-import type { Message, Position } from '@antiphon/client'
+import type { AntiphonError, Message, Position } from '@antiphon/client'
 import { shallowReadonly, shallowRef, toValue, watch, type MaybeRefOrGetter, type ShallowRef } from 'vue'
 import { useClient, type ClientOption } from '../antiphon.ts'
 import type { Channels, DataOf } from '../channels.ts'
 import { whileNamed } from '../life.ts'
+
+/** The server's code for a position that is not of this stream. */
+const OTHER_STREAM = 112
 
 export interface UseHistoryOptions<T> extends ClientOption {
   /** So many messages at once, 50 where nothing is said. */
@@ -70,7 +73,11 @@ export function useHistory<T = never, const Name extends keyof Channels & string
       messages.value = [...found.toReversed().map((message) => (check === undefined ? message : { ...message, data: check(message.data) as Data })), ...messages.value]
       error.value = undefined
     } catch (problem) {
-      if (mine === turn) error.value = problem instanceof Error ? problem : new Error(String(problem))
+      if (mine !== turn) return
+      if (oldest !== undefined && (problem as Partial<AntiphonError>).code === OTHER_STREAM) {
+        clear()
+        await loadMore()
+      } else error.value = problem instanceof Error ? problem : new Error(String(problem))
     } finally {
       if (mine === turn) {
         isLoading.value = false
@@ -86,15 +93,15 @@ export function useHistory<T = never, const Name extends keyof Channels & string
     await underWay
   }
 
-  whileNamed(client, name, () => {
-    clear()
+  whileNamed(client, name, clear, () => {
     isHere = true
     if (options.before === undefined) void loadMore()
     const stop = watch(() => toValue(options.before)?.offset, (offset) => { if (end !== undefined && (offset ?? 0) > end) clear() })
     return () => {
       stop()
-      clear()
+      turn += 1
       isHere = false
+      isLoading.value = false
     }
   })
 

@@ -1,4 +1,4 @@
-import type { ClientInfo } from '@antiphon/client'
+import { AntiphonError, type ClientInfo } from '@antiphon/client'
 import { computed, shallowReadonly, shallowRef, type ComputedRef, type MaybeRefOrGetter, type ShallowRef } from 'vue'
 import { useClient, type ClientOption } from '../antiphon.ts'
 import type { Channels } from '../channels.ts'
@@ -22,9 +22,11 @@ export function usePresence(name: MaybeRefOrGetter<(keyof Channels & string) | u
   const members = shallowRef<readonly ClientInfo[]>([])
   const error = shallowRef<Error>()
 
-  whileNamed(client, name, (name) => {
+  const clear = (): void => {
     members.value = []
     error.value = undefined
+  }
+  whileNamed(client, name, clear, (name) => {
     const part = lease(client, name, { ...options, joinLeave: true })
     const { channel } = part
     const list = new Map<string, ClientInfo>()
@@ -62,7 +64,7 @@ export function usePresence(name: MaybeRefOrGetter<(keyof Channels & string) | u
         turn += 1
         list.clear()
         frame.request()
-        if (code !== 0) error.value = new Error(`Not subscribed to ${name}: ${reason} (code ${code})`)
+        if (code !== 0) error.value = new AntiphonError(code, `Not subscribed to ${name}: ${reason}`)
       }),
     ]
     if (channel.state === 'subscribed') ask()
@@ -71,7 +73,6 @@ export function usePresence(name: MaybeRefOrGetter<(keyof Channels & string) | u
       frame.cancel()
       for (const stop of stops) stop()
       part.release()
-      members.value = []
     }
   })
 
