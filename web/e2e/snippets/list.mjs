@@ -1,78 +1,81 @@
 /**
  * How each block of the pages is run, in their order. A block that is not here fails the test, and so does a line without a block.
  *
- * - `has`: what the block begins with.
- * - `runs`: in a `page`, as a component of a `vue` page, in `node`, `python` or `shell`. Or `not`: why it is not run.
- * - `hears`: what is published in this channel, by curl, is on the page or the output; `{"text": TOKEN}`, where `data` gives nothing else.
- * - `shows`: this is on the page or the output.
- * - `clicks`: the button that is pressed before.
- * - `says`: with this text it has published in `lobby`.
- * - `after`: the block that it continues; `before`: what a reader has of their own by then.
- * - `app`: the block that is its `App.vue`.
- * - `answers`: what routes of the reader's own server say.
+ * - `is`: what the block begins with.
+ * - `runs`: in a `page`, as the component of a `vue` page, in `node`, `python` or `shell`. Or `not`: why it is not run.
+ * - `after`: the number of the block that it continues, from 0; `app`: of the one that is its `App.vue`.
+ * - `before`, `then`: what a reader has of their own around it. `routes`: what their server says,
+ *   given a `token` and the `position` of the channel.
+ * - `first`: texts that were published in the channel before.
+ * - `hears`: what is published in this channel afterwards is on the page or the output; `data` gives what that is, where it is not `{"text": TEXT}`.
+ * - `clicks`: the button that is pressed. `shows`: this is then on the page or the output. `says`: this text has been published in the channel.
+ * - `channel`: `lobby`, where nothing is said.
  */
 export const snippets = {
   'clients.md': [
-    { has: 'curl http', runs: 'shell', says: 'hello from curl' },
-    { has: 'curl -N', runs: 'shell', hears: 'lobby' },
-    { has: "const lobby = new WebSocket('ws://127.0.0.1:8000/raw/lobby')", runs: 'page', hears: 'lobby', says: 'hello from a WebSocket' },
-    { has: "import { connect } from '@antiphon/client'\n\nconst client = connect('/')", runs: 'page', hears: 'lobby', says: 'hello from JavaScript' },
-    { has: '// main.js', runs: 'page', app: '<!-- App.vue -->', hears: 'lobby' },
-    { has: '<!-- App.vue -->', runs: 'vue', hears: 'lobby', clicks: 'Say hello', says: 'hello from Vue' },
-    { has: "import { connect } from '@antiphon/client'\nimport { useEffect", runs: 'page', hears: 'lobby', clicks: 'Say hello', says: 'hello from React' },
-    { has: "import { connect } from '@antiphon/client'\n\nconst client = connect('http://127.0.0.1:8000')", runs: 'node', hears: 'lobby', says: 'hello from Node', shows: 'hello from Node' },
-    { has: 'pip install', not: 'it asks a registry; conformance/clients/setup.sh has installed the pinned version' },
-    { has: 'import asyncio', runs: 'python', hears: 'lobby', says: 'hello from Python' },
+    { is: 'curl http', runs: 'shell', says: 'hello from curl' },
+    { is: 'curl -N', runs: 'shell', hears: true },
+    { is: 'const lobby = new WebSocket', runs: 'page', hears: true, says: 'hello from a WebSocket' },
+    { is: 'import { connect }', runs: 'page', hears: true, says: 'hello from JavaScript' },
+    { is: '// main.js', runs: 'page', app: 5, hears: true },
+    { is: '<!-- App.vue -->', runs: 'vue', hears: true, clicks: 'Say hello', says: 'hello from Vue' },
+    { is: 'import { connect }', runs: 'page', hears: true, clicks: 'Say hello', says: 'hello from React' },
+    { is: 'import { connect }', runs: 'node', hears: true, says: 'hello from Node', shows: 'hello from Node' },
+    { is: 'pip install', not: 'it asks a registry; conformance/clients/setup.sh installs the version that the next block is run with' },
+    { is: 'import asyncio', runs: 'python', hears: true, says: 'hello from Python' },
   ],
   'javascript.md': [
-    { has: "import { connect } from '@antiphon/client'", runs: 'node', shows: 'connected http_stream' },
-    { has: "const room = client.channel('chat:lobby')", runs: 'node', after: "import { connect } from '@antiphon/client'", before: 'console.log("people")', shows: 'undefined { text: \'hello\' }' },
-    { has: 'for await', runs: 'node', after: "import { connect } from '@antiphon/client'", hears: 'news' },
+    { is: 'import { connect }', runs: 'node', shows: /connected (websocket|http_stream)/ },
+    { is: 'const room', runs: 'node', after: 0, then: 'console.log(messages.length, position.epoch, people.length)', shows: /\{ text: 'hello' \}[^]*[1-9] \w+ 1/ },
+    { is: 'for await', runs: 'node', after: 0, channel: 'news', hears: true },
     {
-      has: 'interface Channels',
+      is: 'interface Channels',
       runs: 'page',
-      before: "import { connect } from '@antiphon/client'\nconst Alert = { parse: (data: unknown) => { console.log(JSON.stringify(data)); return data as { level: number } } }",
+      before: "import { connect } from '@antiphon/client'\nconst Alert = { parse: (data) => { console.log(JSON.stringify(data)); return data } }",
       then: "await client.channel('alerts').subscribe()",
-      hears: 'alerts',
-      data: (text) => ({ level: 3, text }),
+      channel: 'alerts',
+      hears: true,
     },
     {
-      has: "connect('/', { token",
+      is: "const client = connect('/', { token",
       runs: 'page',
-      before: "import { connect } from '@antiphon/client'\nconst hears = (client: ReturnType<typeof connect>) => client.on('state', (state) => console.log('state', state.name))",
-      wraps: (code) => `hears(${code.trim()})`,
-      answers: { '/token': 'token' },
-      shows: 'state connected',
+      before: "import { connect } from '@antiphon/client'",
+      then: "client.on('state', ({ name }) => console.log(name))",
+      routes: { '/token': ({ token }) => token },
+      shows: 'connected',
     },
   ],
   'browser.md': [
-    { has: 'const lobby = new WebSocket', runs: 'page', hears: 'lobby', shows: 'hello' },
-    { has: 'const news = new EventSource', runs: 'page', hears: 'weather' },
-    { has: 'import { Centrifuge }', runs: 'page', hears: 'chat:lobby', shows: 'Ada' },
-    {
-      has: 'const { publications, offset, epoch }',
-      runs: 'page',
-      after: 'import { Centrifuge }',
-      then: 'console.log(publications.length, offset, epoch, Object.keys(clients).length)',
-      shows: /[1-9] \d+ \w+ \d+/,
-    },
+    { is: 'const lobby = new WebSocket', runs: 'page', hears: true, shows: 'hello' },
+    { is: 'const news = new EventSource', runs: 'page', channel: 'weather', hears: true },
+    { is: 'import { Centrifuge }', runs: 'page', channel: 'chat:lobby', hears: true, shows: 'Ada' },
+    { is: 'const { publications', runs: 'page', after: 2, then: 'console.log(publications.length, epoch, Object.keys(clients).length)', shows: /[1-9] \w+ \d+/ },
   ],
   'vue.md': [
-    { has: '// main.ts', runs: 'page', app: "<!-- App.vue -->\n<script setup lang=\"ts\">\nimport { useChannel } from '@antiphon/vue'\n\nconst { messages, isLoading", hears: 'chat:lobby' },
-    { has: "<!-- App.vue -->\n<script setup lang=\"ts\">\nimport { useChannel } from '@antiphon/vue'\n\nconst { messages, isLoading", runs: 'vue', hears: 'chat:lobby' },
+    { is: '// main.ts', runs: 'page', app: 1, channel: 'chat:lobby', hears: true },
+    { is: '<!-- App.vue -->', runs: 'vue', channel: 'chat:lobby', hears: true, clicks: 'Say hello', says: 'hello' },
     {
-      has: "<!-- App.vue -->\n<script setup lang=\"ts\">\nimport { useChannel } from '@antiphon/vue'\n\nconst { value",
+      is: '<!-- App.vue -->',
       runs: 'vue',
-      answers: { '/votes.json': ({ position }) => JSON.stringify({ state: { Ada: 41 }, position }) },
-      of: 'votes',
-      hears: 'votes',
+      channel: 'votes',
+      first: ['Ada'],
+      routes: { '/votes.json': ({ position }) => JSON.stringify({ state: { Ada: 41 }, position }) },
       data: (text) => ({ for: text }),
+      hears: true,
       shows: 'Ada: 41',
     },
-    { has: "<!-- App.vue -->\n<script setup lang=\"ts\">\nimport { usePresence", runs: 'vue', shows: /1 connections, 1 users[^]*somebody/ },
-    { has: "<!-- App.vue -->\n<script setup lang=\"ts\">\nimport { useChannel, useHistory", runs: 'vue', hears: 'chat:lobby', first: ['the oldest', 'an older', 'an old'], clicks: 'Older', shows: 'the oldest' },
-    { has: "<!-- App.vue -->\n<script setup lang=\"ts\">\nimport { useConnection", runs: 'vue', shows: /Connected over websocket, \d+\.\d ms/ },
-    { has: '// channels.ts', runs: 'vue', as: "import { useAlerts } from './snippet.ts'\n\nexport default { setup() { useAlerts(); return () => null } }", hears: 'alerts', data: (text) => ({ level: text }) },
-    { has: "import { connect } from '@antiphon/client'\nimport { useChannel }", runs: 'node', hears: 'news' },
+    { is: '<!-- App.vue -->', runs: 'vue', shows: /\d connections?, 1 users[^]*somebody/ },
+    { is: '<!-- App.vue -->', runs: 'vue', channel: 'chat:garden', first: ['the oldest', 'an older one', 'an old one', 'one more'], clicks: 'Older', shows: 'an older one', hears: true },
+    { is: '<!-- App.vue -->', runs: 'vue', shows: /Connected over websocket, \d+\.\d ms/ },
+    {
+      is: '// channels.ts',
+      runs: 'page',
+      before: "import { createAntiphon } from '@antiphon/vue'\nimport { createApp } from 'vue'",
+      then: "createApp({ setup: () => { useAlerts(); return () => null } }).use(createAntiphon('/')).mount('#app')",
+      channel: 'alerts',
+      data: (text) => ({ level: text }),
+      hears: true,
+    },
+    { is: 'import { connect }', runs: 'node', channel: 'news', hears: true },
   ],
 }
