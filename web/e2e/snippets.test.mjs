@@ -9,15 +9,15 @@ import { snippets } from './snippets/list.mjs'
 import { api, clientsInstalled, workshop } from './snippets/workshop.mjs'
 
 const PATIENCE = 20_000
-const KEY = 'ANTIPHON_CLIENT__TOKEN__HMAC_SECRET_KEY'
+/** So that there are tokens, which nobody needs. */
+const ENV = { ANTIPHON_CLIENT__TOKEN__HMAC_SECRET_KEY: 'key of the test of the snippets' }
 
 let server, browser, shop, token
 
 before(async () => {
-  process.env[KEY] ??= 'key of the test of the snippets'
   const [program, ...args] = (process.env.ANTIPHON_BIN ?? 'antiphon').split(/\s+/)
-  token = execFileSync(program, [...args, 'token', '--user', 'ada'], { encoding: 'utf8' }).trim()
-  server = await serverUnderTest()
+  token = execFileSync(program, [...args, 'token', '--user', 'ada'], { encoding: 'utf8', env: { ...process.env, ...ENV } }).trim()
+  server = await serverUnderTest({ env: ENV })
   await Promise.all([server.start(), clientsInstalled()])
   browser = await openBrowser()
   shop = await workshop(server.url, browser)
@@ -76,15 +76,16 @@ async function proven(name, block, how, blocks) {
   }
 }
 
-async function begun(name, { language, code }, { runs, after, app, before = '', then = '', routes = {} }, blocks, channel) {
+async function begun(name, { language, code }, { runs, after, files = {}, before = '', then = '', routes = {} }, blocks, channel) {
   const whole = [before, after === undefined ? '' : blocks[after].code, code, then].join('\n')
   if (runs === 'python') return shop.python(name, whole)
   if (runs === 'shell') return shop.shell(name, whole)
   if (runs === 'node') return shop.node(name, `main.${language}`, whole)
   const { offset, epoch } = await api(server.url, 'history', { channel })
   const said = Object.fromEntries(Object.entries(routes).map(([path, body]) => [path, body({ token, position: { offset, epoch } })]))
+  const beside = Object.fromEntries(Object.entries(files).map(([file, number]) => [file, blocks[number].code]))
   if (runs === 'vue') return shop.page(name, 'main.js', shop.vue({ 'App.vue': whole }), said)
-  return shop.page(name, `main.${language}`, { [`main.${language}`]: whole, ...(app !== undefined && { 'App.vue': blocks[app].code }) }, said)
+  return shop.page(name, `main.${language}`, { ...beside, [`main.${language}`]: whole }, said)
 }
 
 function fits(text, pattern) {

@@ -3,7 +3,7 @@
  *
  * - `is`: what the block begins with.
  * - `runs`: in a `page`, as the component of a `vue` page, in `node`, `python` or `shell`. Or `not`: why it is not run.
- * - `after`: the number of the block that it continues, from 0; `app`: of the one that is its `App.vue`.
+ * - `after`: the number of the block that it continues, from 0; `files`: of those that it imports.
  * - `before`, `then`: what a reader has of their own around it. `routes`: what their server says,
  *   given a `token` and the `position` of the channel.
  * - `first`: texts that were published in the channel before.
@@ -17,7 +17,7 @@ export const snippets = {
     { is: 'curl -N', runs: 'shell', hears: true },
     { is: 'const lobby = new WebSocket', runs: 'page', hears: true, says: 'hello from a WebSocket' },
     { is: 'import { connect }', runs: 'page', hears: true, says: 'hello from JavaScript' },
-    { is: '// main.js', runs: 'page', app: 5, hears: true },
+    { is: '// main.js', runs: 'page', files: { 'App.vue': 5 }, hears: true },
     { is: '<!-- App.vue -->', runs: 'vue', hears: true, clicks: 'Say hello', says: 'hello from Vue' },
     { is: 'import { connect }', runs: 'page', hears: true, clicks: 'Say hello', says: 'hello from React' },
     { is: 'import { connect }', runs: 'node', hears: true, says: 'hello from Node', shows: 'hello from Node' },
@@ -44,6 +44,16 @@ export const snippets = {
       routes: { '/token': ({ token }) => token },
       shows: 'connected',
     },
+    { is: 'import { share }', runs: 'page', then: "await client.publish('lobby', { text: 'hello from a tab' })", says: 'hello from a tab' },
+    { is: '// connection.worker.ts', not: 'the next block runs it, as its worker' },
+    {
+      is: 'import { share }',
+      runs: 'page',
+      before: "const userId = 'ada'",
+      files: { 'connection.worker.ts': 7 },
+      then: "client.channel('lobby').on('message', ({ data }) => console.log(data.text))\nawait client.channel('lobby').subscribe()",
+      hears: true,
+    },
   ],
   'browser.md': [
     { is: 'const lobby = new WebSocket', runs: 'page', hears: true, shows: 'hello' },
@@ -52,7 +62,7 @@ export const snippets = {
     { is: 'const { publications', runs: 'page', after: 2, then: 'console.log(publications.length, epoch, Object.keys(clients).length)', shows: /[1-9] \w+ \d+/ },
   ],
   'vue.md': [
-    { is: '// main.ts', runs: 'page', app: 1, channel: 'chat:lobby', hears: true },
+    { is: '// main.ts', runs: 'page', files: { 'App.vue': 1 }, channel: 'chat:lobby', hears: true },
     { is: '<!-- App.vue -->', runs: 'vue', channel: 'chat:lobby', hears: true, clicks: 'Say hello', says: 'hello' },
     {
       is: '<!-- App.vue -->',

@@ -64,7 +64,7 @@ export class ClientCore<Channels extends ChannelTypes = AnyChannels> implements 
   channel<Name extends keyof Channels & string>(name: Name, options: ChannelOptions<Channels[Name]> = {}): Channel<Channels[Name]> {
     const known = this.#channels.get(name)
     if (known !== undefined) {
-      known.configure(options as ChannelOptions<unknown>)
+      known.configure(options)
       return known as unknown as Channel<Channels[Name]>
     }
     const channel = new ChannelCore(name, options, this.#host)

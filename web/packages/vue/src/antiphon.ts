@@ -22,11 +22,11 @@ const idle = new WeakSet<object>()
 /**
  * Connects, for `app.use()`. Where there is no page, as on a server that renders, it does not; in Node, give it a client that you have connected.
  *
- * @param source a URL, as for `connect()`, or a client. One that was made here ends with the application.
+ * @param source a URL, as for `connect()`, or what gives a client, such as `() => share('/')`: its client ends with the application. Or a client, which does not.
  * @throws TypeError when the URL is none.
  */
-export function createAntiphon(source: string | Client<Channels>, options?: Options): Antiphon {
-  const isOurs = typeof source === 'string'
+export function createAntiphon(source: string | Client<Channels> | (() => Client<Channels>), options?: Options): Antiphon {
+  const isOurs = typeof source === 'string' || typeof source === 'function'
   const client = isOurs ? made(source, options) : source
   return {
     client,
@@ -37,10 +37,10 @@ export function createAntiphon(source: string | Client<Channels>, options?: Opti
   }
 }
 
-function made(url: string, options: Options | undefined): Client<Channels> {
-  if (typeof document !== 'undefined') return connect<Channels>(url, options)
+function made(source: string | (() => Client<Channels>), options: Options | undefined): Client<Channels> {
+  if (typeof document !== 'undefined') return typeof source === 'string' ? connect<Channels>(source, options) : source()
   // It never connects, so that the host of a path does not matter.
-  const client = createClient<Channels>(new URL(url, 'http://localhost').href, options)
+  const client = createClient<Channels>(new URL(typeof source === 'string' ? source : '/', 'http://localhost').href, options)
   idle.add(client)
   return client
 }

@@ -18,11 +18,11 @@ const Page = defineComponent({
 
 const PAGE = '<p>[[],true,&quot;unsubscribed&quot;,[],[],false,&quot;connecting&quot;,null]</p>'
 
-it('a server renders what a page begins with, and does nothing', async () => {
+it.each(['/', () => { throw new Error('nobody connects here') }])('a server renders what a page begins with, and does nothing', async (source) => {
   const used: string[] = []
   vi.stubGlobal('fetch', () => used.push('fetch'))
   vi.stubGlobal('WebSocket', function () { used.push('WebSocket') })
-  const antiphon = createAntiphon('/')
+  const antiphon = createAntiphon(source)
   const app = createSSRApp(Page)
   app.use(antiphon)
   expect(await renderToString(app)).toBe(PAGE)
