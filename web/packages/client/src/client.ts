@@ -71,7 +71,12 @@ export interface Client<Channels extends ChannelTypes = AnyChannels> {
  * @throws TypeError when `url` is none.
  */
 export function connect<Channels extends ChannelTypes = AnyChannels>(url: string, options: Options = {}): Client<Channels> {
-  const client = new ClientCore<Channels>((upper) => new OwnConnection(url, options, upper), options)
+  const client = createClient<Channels>(url, options)
   client.connect()
   return client
+}
+
+/** The same, but that it does nothing until `connect()` is called. */
+export function createClient<Channels extends ChannelTypes = AnyChannels>(url: string, options: Options = {}): Client<Channels> {
+  return new ClientCore<Channels>((upper) => new OwnConnection(url, options, upper), options)
 }

@@ -1,5 +1,5 @@
 export type { Backoff } from './backoff.ts'
-export { connect, type AnyChannels, type ChannelTypes, type Client, type ClientEvents } from './client.ts'
+export { connect, createClient, type AnyChannels, type ChannelTypes, type Client, type ClientEvents } from './client.ts'
 export { AntiphonError, codes, type Fate } from './errors.ts'
 export type { Options } from './options.ts'
 export { TRANSPORTS, type TransportName } from './route.ts'
