@@ -116,10 +116,13 @@ export class Client<Channels extends ChannelTypes = AnyChannels> {
     this.#connection.disconnect(0, 'disconnect() was called')
   }
 
-  /** The channel of this name. The options are those of the first call. */
+  /** The channel of this name. Options are added to those that it has, and count from its next subscription on; for `joinLeave` it subscribes anew. */
   channel<Name extends keyof Channels & string>(name: Name, options: ChannelOptions<Channels[Name]> = {}): Channel<Channels[Name]> {
     const known = this.#channels.get(name)
-    if (known !== undefined) return known as unknown as Channel<Channels[Name]>
+    if (known !== undefined) {
+      known.configure(options as ChannelOptions<unknown>)
+      return known as unknown as Channel<Channels[Name]>
+    }
     const channel = new ChannelCore(name, options, this.#host)
     this.#channels.set(name, channel as unknown as ChannelCore<unknown>)
     return channel
@@ -138,6 +141,13 @@ export class Client<Channels extends ChannelTypes = AnyChannels> {
   /** Sends something to the application. Resolves when the server has it. */
   async send(data: unknown): Promise<void> {
     await this.#ask({ send: { data } }, 'act')
+  }
+
+  /** Asks the server for an answer. Gives how long that took, in milliseconds. */
+  async ping(): Promise<number> {
+    const since = performance.now()
+    await this.#ask({ ping: {} }, 'ask')
+    return performance.now() - since
   }
 
   /** For demonstrations and tests: breaks the transport in use. */
