@@ -32,11 +32,13 @@ test('a threshold that is moved holds for what was reported last', () => {
   const thresholds = { cpu: 0.9, memory: 0.9 }
   const fleet = new Fleet(thresholds)
   fleet.add(report('a', 0.6), 1000)
+  thresholds.cpu = 0.6
+  fleet.review(1500)
   thresholds.cpu = 0.5
-  fleet.review()
-  expect(fleet.alarms.current('a', 'cpu')).toMatchObject({ threshold: 0.5, raisedAt: 1000 })
+  fleet.review(1600)
+  expect(fleet.alarms.current('a', 'cpu')).toMatchObject({ threshold: 0.5, raisedAt: 1500 })
   thresholds.cpu = 0.7
-  fleet.review()
+  fleet.review(1700)
   expect(fleet.alarms.current('a', 'cpu')).toBeUndefined()
   expect(fleet.alarms.list).toHaveLength(1)
 })
@@ -74,6 +76,13 @@ test('each chart has what reports say for it, and a gap where they say nothing',
     Connections: [[4, null]],
     Messages: [[5, null], [6, null]],
   })
+})
+
+test('a silence is a gap in the lines', () => {
+  const fleet = new Fleet({ cpu: 1.1, memory: 1.1 })
+  for (const time of [1000, 2000, 3000, 30_000, 31_000]) fleet.add(report('a', 0.5), time)
+  const [cpu] = fleet.agents.get('a')?.points.values() ?? []
+  expect(cpu?.values).toEqual([[0.5, 0.5, 0.5, null, 0.5, 0.5]])
 })
 
 test('reports and agents are kept up to a bound', () => {

@@ -6,10 +6,10 @@ export interface Alarm {
   readonly id: number
   readonly agent: string
   readonly metric: Metric
-  /** What was crossed, a share of one. */
-  readonly threshold: number
   /** In milliseconds since 1970. */
   readonly raisedAt: number
+  /** What it is over, a share of one; where it is moved meanwhile, its last place. */
+  threshold: number
   /** The highest value since. */
   peak: number
   clearedAt?: number
@@ -44,6 +44,9 @@ export class Alarms {
       this.list.unshift({ id: ++this.#count, agent, metric, threshold, raisedAt: at, peak: value })
       if (this.list.length > KEPT) this.list.pop()
     } else if (value < threshold - MARGIN) current.clearedAt = at
-    else current.peak = Math.max(current.peak, value)
+    else {
+      current.threshold = threshold
+      current.peak = Math.max(current.peak, value)
+    }
   }
 }

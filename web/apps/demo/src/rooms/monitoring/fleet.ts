@@ -37,20 +37,22 @@ export class Fleet {
   /** Takes a report that was published at `time`, in milliseconds since 1970. */
   add(report: Report, time: number): void {
     const agent = this.agents.get(report.agent) ?? this.#join(report, time)
+    // A silence is a gap in the lines.
+    if (freshness(agent, time) !== 'fresh') for (const points of agent.points.values()) points.add(agent.seenAt + 1, [])
     agent.report = report
     agent.seenAt = time
     for (const [chart, points] of agent.points) points.add(time, chart.values(report).map((value) => value ?? null))
-    this.#watch(agent)
+    this.#watch(agent, time)
   }
 
-  /** Holds the last report of each agent to the thresholds as they are now. */
-  review(): void {
-    for (const agent of this.agents.values()) this.#watch(agent)
+  /** Holds the last report of each agent to the thresholds as they are `now`. */
+  review(now: number): void {
+    for (const agent of this.agents.values()) this.#watch(agent, now)
   }
 
-  #watch({ name, report, seenAt }: Agent): void {
-    this.alarms.see(name, 'cpu', report.cpu, seenAt)
-    this.alarms.see(name, 'memory', memoryShare(report), seenAt)
+  #watch({ name, report }: Agent, at: number): void {
+    this.alarms.see(name, 'cpu', report.cpu, at)
+    this.alarms.see(name, 'memory', memoryShare(report), at)
   }
 
   #join(report: Report, seenAt: number): Agent {

@@ -56,7 +56,7 @@ export function useFleet() {
   }
   watch([messages, fleet], show)
   watch(thresholds, () => {
-    fleet.value?.review()
+    fleet.value?.review(Date.now())
     show()
   })
   const timer = setInterval(show, 1000)
