@@ -45,7 +45,7 @@ export function useFleet() {
     const now = Date.now()
     const { agents, alarms } = fleet.value
     view.value = {
-      agents: [...agents.values()].map((agent) => ({
+      agents: [...agents.values()].sort((a, b) => a.name.localeCompare(b.name)).map((agent) => ({
         agent,
         freshness: freshness(agent, now),
         isAlarmed: (['cpu', 'memory'] as const).some((metric) => alarms.current(agent.name, metric)),
