@@ -1,0 +1,32 @@
+import type { Json } from './shapes'
+
+export type Parsed = { data: Json } | { problem: string }
+
+/** JSON as someone typed it: its value, or what is wrong with it and where. */
+export function parseJson(text: string): Parsed {
+  if (text.trim() === '') return { problem: 'Write a JSON value, for example {"text":"hello"}.' }
+  try {
+    return { data: JSON.parse(text) as Json }
+  } catch (cause) {
+    return { problem: described(cause instanceof Error ? cause.message : String(cause), text) }
+  }
+}
+
+/** JSON with a line for each entry; what is no JSON stays as it is. */
+export function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2)
+  } catch {
+    return text
+  }
+}
+
+/** The engine's own sentence, with line and column where it tells a position. */
+function described(message: string, text: string): string {
+  const position = /at position (\d+)/.exec(message)?.[1]
+  const what = message.replace(/ in JSON.*$| at position.*$|, ".*$|^JSON\.parse: /gs, '')
+  if (position === undefined) return /end of (JSON|data|input)/i.test(message) ? 'Not JSON yet: it ends too early.' : `Not JSON: ${what}.`
+  const before = text.slice(0, Number(position)).split('\n')
+  if (Number(position) >= text.length) return 'Not JSON yet: it ends too early.'
+  return `Not JSON: ${what} at line ${String(before.length)}, column ${String((before.at(-1) ?? '').length + 1)}.`
+}
