@@ -17,5 +17,5 @@ export default defineConfig({
       '/admin/logout': { target: server },
     },
   },
-  test: { environment: 'node', include: ['tests/**/*.test.ts'] },
+  test: { environment: 'node', env: { BASE_URL: '/admin/' }, include: ['tests/**/*.test.ts'] },
 })

@@ -89,7 +89,7 @@ async function ask(method: 'GET' | 'POST', path: string, body?: Json, signal?: A
     })
   } catch (cause) {
     if (signal?.aborted) throw cause
-    throw new ApiError('away', timeout.aborted ? `The server did not answer within ${String(TIMEOUT_MS / 1000)} s.` : 'The server cannot be reached.')
+    throw new ApiError('away', timeout.aborted ? `The server did not answer within ${TIMEOUT_MS / 1000} s.` : 'The server cannot be reached.')
   }
   if (!response.ok) throw await refusal(response)
   return response
@@ -121,7 +121,7 @@ async function refusal(response: Response): Promise<ApiError> {
   } catch {
     // Said below.
   }
-  if (status === 502 || status === 503 || status === 504) return new ApiError('away', `The server is away: a proxy answers with status ${String(status)}.`, status)
+  if (status === 502 || status === 503 || status === 504) return new ApiError('away', `The server is away: a proxy answers with status ${status}.`, status)
   if (status === 401) return new ApiError('unauthorized', 'The session has ended.', status)
-  return new ApiError('garbled', `The server answered with status ${String(status)} and no reason.`, status)
+  return new ApiError('garbled', `The server answered with status ${status} and no reason.`, status)
 }

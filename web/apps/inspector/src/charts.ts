@@ -7,9 +7,11 @@ export const KEPT = 600
 /** The seconds of the server as charts show them: one set of series for each chart, all with the same times. */
 export class Charts {
   readonly connections = new Points(6, KEPT)
-  readonly messages = new Points(2, KEPT)
+  readonly messagesIn = new Points(1, KEPT)
+  readonly messagesOut = new Points(1, KEPT)
   readonly lag = new Points(2, KEPT)
   readonly trouble = new Points(2, KEPT)
+  readonly traffic = new Points(2, KEPT)
   readonly memory = new Points(2, KEPT)
   readonly cpu = new Points(1, KEPT)
   #last: number | undefined
@@ -28,15 +30,17 @@ export class Charts {
         connections.event_source,
         connections.raw + connections.echo,
       ])
-      this.messages.add(at, [point.publications_per_s, point.deliveries_per_s])
+      this.messagesIn.add(at, [point.publications_per_s])
+      this.messagesOut.add(at, [point.deliveries_per_s])
       this.lag.add(at, [point.lag_p50_ms, point.lag_p99_ms])
       this.trouble.add(at, [point.slow_clients, point.errors])
+      this.traffic.add(at, [point.bytes_in_per_s, point.bytes_out_per_s])
       this.memory.add(at, [point.memory_bytes, point.history_bytes])
       this.cpu.add(at, [point.cpu])
     }
   }
 
   #gap(at: number): void {
-    for (const points of [this.connections, this.messages, this.lag, this.trouble, this.memory, this.cpu]) points.add(at, [])
+    for (const points of [this.connections, this.messagesIn, this.messagesOut, this.lag, this.trouble, this.traffic, this.memory, this.cpu]) points.add(at, [])
   }
 }

@@ -28,5 +28,5 @@ function described(message: string, text: string): string {
   if (position === undefined) return /end of (JSON|data|input)/i.test(message) ? 'Not JSON yet: it ends too early.' : `Not JSON: ${what}.`
   const before = text.slice(0, Number(position)).split('\n')
   if (Number(position) >= text.length) return 'Not JSON yet: it ends too early.'
-  return `Not JSON: ${what} at line ${String(before.length)}, column ${String((before.at(-1) ?? '').length + 1)}.`
+  return `Not JSON: ${what} at line ${before.length}, column ${(before.at(-1) ?? '').length + 1}.`
 }

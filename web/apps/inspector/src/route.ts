@@ -16,8 +16,8 @@ export interface Route {
 /** Reads a hash. Whatever is no route is the overview, and a token in it is for the login page alone. */
 export function routeOf(hash: string): Route {
   if (!hash.startsWith('#/')) return { page: 'overview', query: {} }
-  const [path = '', search = ''] = splitOnce(hash.slice(2), '?')
-  const query = Object.fromEntries(new URLSearchParams(search))
+  const [path, search] = splitOnce(hash.slice(2), '?')
+  const query = Object.fromEntries(new URLSearchParams(search ?? ''))
   const [first, rest] = splitOnce(path, '/')
   if (first === '') return { page: 'overview', query }
   const page = PAGES.find((name) => name === first)

@@ -13,10 +13,10 @@ export interface Pages<T> {
   isStale: ComputedRef<boolean>
   hasNext: ComputedRef<boolean>
   hasPrevious: ComputedRef<boolean>
-  next(): void
-  previous(): void
-  toFirst(): void
-  refresh(): void
+  next: () => void
+  previous: () => void
+  toFirst: () => void
+  refresh: () => void
 }
 
 export interface UsePagesOptions<Q, T> {

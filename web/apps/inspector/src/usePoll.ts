@@ -9,7 +9,7 @@ export interface Polled<T> {
   /** Why the newest question failed; undefined once one is answered. */
   error: Readonly<ShallowRef<ApiError | undefined>>
   /** Asks at once. */
-  refresh(): void
+  refresh: () => void
 }
 
 export interface UsePollOptions {
@@ -24,6 +24,8 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>, options: Us
   const data = shallowRef<T>()
   const error = shallowRef<ApiError>()
   const interval = (): number | undefined => toValue(options.interval)
+  // What is gone is not asked for again, unless somebody wants to know.
+  const next = (): number | undefined => (error.value?.code === 'not_found' ? undefined : interval())
 
   const poll = new Poll(
     async (signal) => {
@@ -42,7 +44,7 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>, options: Us
         return cause.code === 'not_found'
       }
     },
-    { interval },
+    { interval: next },
   )
   const refresh = (): void => {
     poll.restart()

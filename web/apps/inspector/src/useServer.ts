@@ -52,6 +52,11 @@ export function provideServer(): Server {
   return server
 }
 
+/** Connections of every transport together. */
+export function connected({ connections }: Point): number {
+  return Object.values(connections).reduce((sum, each) => sum + each, 0)
+}
+
 export function useServer(): Server {
   const server = inject(KEY)
   if (!server) throw new Error('useServer needs provideServer in a component above.')
