@@ -44,7 +44,7 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>, options: Us
         return cause.code === 'not_found'
       }
     },
-    { interval: next },
+    { interval: next, slowest: 5000 },
   )
   const refresh = (): void => {
     poll.restart()
