@@ -14,6 +14,11 @@ export class ApiError extends Error {
   ) {
     super(message)
   }
+
+  /** Whether the same question would have the same answer: it is the question that is wrong, or what it is about is gone. */
+  get isFinal(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429
+  }
 }
 
 export type ConnectionFilters = Partial<Record<'search' | 'user' | 'client' | 'channel' | 'address' | 'transport', string>>

@@ -1,11 +1,11 @@
 import type { ConnectionFilters } from './api'
-import { TRANSPORTS } from './shapes'
+import { LISTED } from './shapes'
 
 /** What a connection can be narrowed down by exactly, as one writes it before a colon: `user:ada`. */
 export const FIELDS = ['user', 'client', 'channel', 'address', 'transport'] as const
 export type Field = (typeof FIELDS)[number]
 
-/** Filters as the address holds them; what it holds besides is dropped, as is a transport that does not exist. */
+/** Filters as the address holds them; what it holds besides is dropped, as is a transport that no listed connection has. */
 export function filtersIn(query: Readonly<Record<string, string>>): ConnectionFilters {
   const filters: ConnectionFilters = {}
   for (const field of ['search', ...FIELDS] as const) {
@@ -37,5 +37,5 @@ export function typed(text: string): { search: string; exact: Partial<Record<Fie
 }
 
 function isTransport(value: string): boolean {
-  return TRANSPORTS.some((transport) => transport === value)
+  return LISTED.some((transport) => transport === value)
 }

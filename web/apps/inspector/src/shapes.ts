@@ -7,6 +7,9 @@
 export const TRANSPORTS = ['websocket', 'http_stream', 'sse', 'poll', 'event_source', 'raw', 'echo'] as const
 export type Transport = (typeof TRANSPORTS)[number]
 
+/** Those that have a session: the connections that are listed. The others are only counted. */
+export const LISTED = ['websocket', 'http_stream', 'sse', 'poll', 'event_source'] as const satisfies readonly Transport[]
+
 /** Any value that JSON can write. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 

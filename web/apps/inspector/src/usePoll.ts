@@ -24,8 +24,8 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>, options: Us
   const data = shallowRef<T>()
   const error = shallowRef<ApiError>()
   const interval = (): number | undefined => toValue(options.interval)
-  // What is gone is not asked for again, unless somebody wants to know.
-  const next = (): number | undefined => (error.value?.code === 'not_found' ? undefined : interval())
+  // What the server will not answer, because it is gone or cannot be, is not asked for again, unless somebody wants to know.
+  const next = (): number | undefined => (error.value?.isFinal ? undefined : interval())
 
   const poll = new Poll(
     async (signal) => {
@@ -40,8 +40,7 @@ export function usePoll<T>(ask: (signal: AbortSignal) => Promise<T>, options: Us
         if (!(cause instanceof ApiError)) throw cause
         if (cause.code === 'unauthorized') leave()
         error.value = cause
-        // That something has gone is an answer as well.
-        return cause.code === 'not_found'
+        return cause.isFinal
       }
     },
     { interval: next, slowest: 5000 },

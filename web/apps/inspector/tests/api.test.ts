@@ -74,6 +74,17 @@ test.each([
   expect(refusal).toMatchObject({ code, message })
 })
 
+test.each([
+  [400, true],
+  [404, true],
+  [408, false],
+  [429, false],
+  [500, false],
+  [0, false],
+])('whether status %i says no for good: %s', (status, isFinal) => {
+  expect(new ApiError('code', 'message', status).isFinal).toBe(isFinal)
+})
+
 test('who aborts gets the reason of the abort, not an error of the server', async () => {
   const controller = new AbortController()
   answer = () => {

@@ -28,6 +28,7 @@ test.each([
   ['USER:ada', '', { user: 'ada' }],
   ['transport:sse', '', { transport: 'sse' }],
   ['transport:pigeon', 'transport:pigeon', {}],
+  ['transport:echo', 'transport:echo', {}],
   ['room:5 chat:lobby', 'room:5 chat:lobby', {}],
   ['user:', 'user:', {}],
   ['address:2001:db8::1', '', { address: '2001:db8::1' }],
