@@ -12,12 +12,21 @@ export function parseJson(text: string): Parsed {
   }
 }
 
-/** JSON with a line for each entry; what is no JSON stays as it is. */
+/** JSON with a line for each entry, also where each line is a value of its own; what is no JSON stays as it is. */
 export function pretty(text: string): string {
+  return laidOut(text) ?? lines(text) ?? text
+}
+
+function lines(text: string): string | undefined {
+  const values = text.trim().split('\n').map(laidOut)
+  return values.every((value) => value !== undefined) ? values.join('\n') : undefined
+}
+
+function laidOut(text: string): string | undefined {
   try {
     return JSON.stringify(JSON.parse(text), null, 2)
   } catch {
-    return text
+    return undefined
   }
 }
 

@@ -19,5 +19,7 @@ test.each([
 
 test('what is no JSON is shown as it is', () => {
   expect(pretty('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}')
+  expect(pretty('{"a":1}\n{"b":2}\n')).toBe('{\n  "a": 1\n}\n{\n  "b": 2\n}')
+  expect(pretty('{"a":1}\n{"cut')).toBe('{"a":1}\n{"cut')
   expect(pretty('{"cut off')).toBe('{"cut off')
 })
