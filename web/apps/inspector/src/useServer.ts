@@ -15,6 +15,8 @@ export interface Server {
   isPaused: Ref<boolean>
   /** Why the newest question failed. */
   error: Readonly<ShallowRef<ApiError | undefined>>
+  /** What the node is called: by its name, or, if it has none of its own, by where it is. */
+  name: ComputedRef<string | undefined>
   /** The server's clock, in ms since 1970, to the second; what lasts is measured by it. */
   now: ComputedRef<number>
 }
@@ -47,9 +49,13 @@ export function provideServer(): Server {
   })
   watch(isPaused, show)
 
-  const server: Server = { facts, latest, charts, isPaused, error, now: computed(() => facts.value?.now ?? Date.now()) }
+  const server: Server = { facts, latest, charts, isPaused, error, now: computed(() => facts.value?.now ?? Date.now()), name: computed(() => facts.value && nameOf(facts.value)) }
   provide(KEY, server)
   return server
+}
+
+function nameOf({ node }: Pick<Stats, 'node'>): string {
+  return node.name === node.uid ? location.host : node.name
 }
 
 /** Connections of every transport together. */
