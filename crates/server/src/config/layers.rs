@@ -47,7 +47,9 @@ impl Layers {
         if let Some(workers) = self.workers {
             config.http.workers = workers;
         }
-        ConfigError::unless_none(contradictions(&config).iter().map(Fault::to_string).collect())?;
+        ConfigError::unless_none(
+            contradictions(&config, self.file.is_none()).iter().map(Fault::to_string).collect(),
+        )?;
         Ok(config)
     }
 }
@@ -60,7 +62,7 @@ impl Layers {
 pub(crate) fn check(name: &str, text: &str) -> Result<(), ConfigError> {
     let config =
         Config::deserialize(parse(name, text)?).map_err(|e| ConfigError::one(format!("{name}: {e}")))?;
-    ConfigError::unless_none(placed(contradictions(&config), name, text))
+    ConfigError::unless_none(placed(contradictions(&config, false), name, text))
 }
 
 /// The settings in the text of a configuration file.

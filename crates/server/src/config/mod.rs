@@ -24,8 +24,8 @@ use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
 use server::{
-    Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus,
-    Shutdown, Sse, WebSocket,
+    Admin, Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll,
+    Prometheus, Shutdown, Sse, WebSocket,
 };
 use tls::{Http2, Tls};
 
@@ -53,6 +53,7 @@ pub(crate) struct Config {
     pub(crate) proxies: Vec<NamedProxy>,
     pub(crate) events: Events,
     pub(crate) http_api: HttpApi,
+    pub(crate) admin: Admin,
     pub(crate) prometheus: Prometheus,
     pub(crate) health: Health,
     pub(crate) log: Log,
@@ -92,6 +93,7 @@ impl Config {
         config.channel.naming.namespace_boundary.clear();
         config.channel.naming.private_prefix.clear();
         config.http_api.insecure = true;
+        config.admin.enabled = true;
         config.prometheus.enabled = true;
         config
     }

@@ -3,6 +3,7 @@
 mod assembly;
 mod gate;
 mod listener;
+mod rates;
 mod roster;
 mod settings;
 mod worker;
@@ -18,6 +19,7 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::{Door, Series};
 use crate::backend::Client;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Layers};
@@ -31,6 +33,7 @@ pub(crate) use assembly::Application;
 use listener::Listening;
 
 pub(crate) use gate::{Full, Gate, Pass, Transport};
+pub(crate) use rates::{Rate, Rates};
 pub(crate) use roster::{Roster, Seat};
 pub(crate) use settings::Settings;
 pub(crate) use worker::Worker;
@@ -46,9 +49,13 @@ pub(crate) struct Shared {
     /// For the listeners that speak TLS; none if there is none.
     pub(crate) tls: Option<Tls>,
     pub(crate) outboxes: Outboxes,
+    /// Who gets at the inspector.
+    pub(crate) door: Door,
+    /// How the server has been doing.
+    pub(crate) series: Arc<Series>,
 }
 
-/// How often what has expired is forgotten.
+/// How often what has expired is forgotten, and how often the server looks at how it does.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
@@ -104,6 +111,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         let listeners = listeners.into_iter().map(|socket| Listening { socket, is_tls });
         sockets.iter_mut().zip(listeners).for_each(|(sockets, listening)| sockets.push(listening));
     }
+    let door = Door::new(&config.admin, development)?;
     let settings = Settings::new(config, development)?;
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared {
@@ -115,6 +123,8 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         application,
         tls,
         outboxes: outboxes.into(),
+        door,
+        series: Arc::default(),
     });
 
     // Before anybody knows that the server is there, and may signal it.
@@ -139,7 +149,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     if let (Some(keeper), Some(tls)) = (keeper, shared.tls.clone()) {
         runtime.spawn(keeper.keep(tls));
     }
-    announce(&shared.settings.load(), &urls);
+    announce(&shared, &urls);
     let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings, signals));
     if let Some(exporter) = exporter {
         runtime.block_on(exporter.flush());
@@ -188,7 +198,10 @@ async fn supervise(
                 Ok(()) => tracing::info!("SIGHUP: the settings were read again"),
                 Err(error) => tracing::error!("SIGHUP: the settings stay as they were: {error}"),
             },
-            _ = tick.tick() => shared.node.tick(),
+            _ = tick.tick() => {
+                shared.node.tick();
+                shared.series.sample(shared);
+            }
             // A worker ends by itself only when it fails.
             ending = endings.recv() => return Err(failure(ending)),
         }
@@ -280,14 +293,15 @@ fn failure(ending: Option<io::Result<()>>) -> String {
 }
 
 /// Says where the server is: for programs a line for each address on standard output, for people the rest on standard error.
-fn announce(settings: &Settings, urls: &[String]) {
+fn announce(shared: &Shared, urls: &[String]) {
     let mut out = String::new();
     for url in urls {
         out.push_str(&format!("listening on {url}\n"));
     }
     // A reader that does not care is no reason to stop.
     let _ = io::stdout().write_all(out.as_bytes());
-    if let (true, Some(first)) = (settings.development, urls.first()) {
+    if let (true, Some(first)) = (shared.settings.load().development, urls.first()) {
+        let token = shared.door.made().map_or(String::new(), |token| format!("#token={token}"));
         let socket = first.replacen("http", "ws", 1);
         let _ = write!(
             io::stderr(),
@@ -300,6 +314,7 @@ fn announce(settings: &Settings, urls: &[String]) {
              \n    echo            {socket}/echo\
              \n    server API      {first}/api\
              \n    metrics         {first}/metrics\
+             \n    inspector       {first}/admin/{token}\
              \n\n  Start it with --config FILE to set it up for others. Ctrl-C ends it.\n\n",
             env!("CARGO_PKG_VERSION")
         );
