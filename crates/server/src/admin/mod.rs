@@ -13,6 +13,7 @@
 //! [`AdminRequest::page`] and [`cursor`] are how lists are paged. What may take long does not run on the worker's thread, where
 //! clients would wait for it, but in [`aside`].
 
+mod connections;
 mod door;
 mod nodes;
 mod pages;
@@ -21,6 +22,7 @@ mod request;
 mod routes;
 mod series;
 mod stats;
+mod trace;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

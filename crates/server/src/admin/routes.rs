@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hyper::Method;
 
-use super::{AdminError, AdminRequest, Json, nodes, stats};
+use super::{AdminError, AdminRequest, Json, connections, nodes, stats, trace};
 use crate::http::percent_decode;
 use crate::serve::Worker;
 
@@ -24,12 +24,23 @@ pub(super) struct Route {
 
 /// Every route. Which methods a path has follows from it.
 const ROUTES: &[Route] = &[
+    get("connections", |worker, request| Box::pin(connections::list(worker, request))),
+    get("connections/{client}", |worker, request| Box::pin(connections::one(worker, request))),
+    post("connections/{client}/disconnect", |worker, request| {
+        Box::pin(connections::disconnect(worker, request))
+    }),
+    get("connections/{client}/trace", |worker, request| Box::pin(trace::read(worker, request))),
+    post("connections/{client}/trace", |worker, request| Box::pin(trace::switch(worker, request))),
     get("nodes", |worker, request| Box::pin(nodes::answer(worker, request))),
     get("stats", |worker, request| Box::pin(stats::answer(worker, request))),
 ];
 
 const fn get(path: &'static str, run: Run) -> Route {
     Route { method: Method::GET, path, run }
+}
+
+const fn post(path: &'static str, run: Run) -> Route {
+    Route { method: Method::POST, path, run }
 }
 
 /// The route of a path, and what stands in its gaps.
