@@ -15,6 +15,7 @@ mod control;
 mod fanout;
 mod hub;
 mod mailbox;
+mod pace;
 mod place;
 mod post;
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub use clients::{TokenWhom, Whom};
 pub use control::{Control, Order};
 pub use fanout::Local;
 pub(crate) use fanout::Membership;
-pub use hub::{Hub, WorkerId};
+pub use hub::{Activity, Hub, WorkerId};
 pub(crate) use place::Wants;
 pub(crate) use post::{Post, patched, whole};
 

@@ -13,10 +13,13 @@
 //! [`AdminRequest::page`] and [`cursor`] are how lists are paged. What may take long does not run on the worker's thread, where
 //! clients would wait for it, but in [`aside`].
 
+mod channels;
+mod config;
 mod connections;
 mod door;
 mod nodes;
 mod pages;
+mod part;
 mod reply;
 mod request;
 mod routes;

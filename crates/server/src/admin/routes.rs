@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hyper::Method;
 
-use super::{AdminError, AdminRequest, Json, connections, nodes, stats, trace};
+use super::{AdminError, AdminRequest, Json, channels, config, connections, nodes, stats, trace};
 use crate::http::percent_decode;
 use crate::serve::Worker;
 
@@ -24,6 +24,12 @@ pub(super) struct Route {
 
 /// Every route. Which methods a path has follows from it.
 const ROUTES: &[Route] = &[
+    get("channels", |worker, request| Box::pin(channels::list(worker, request))),
+    get("channels/{channel}", |worker, request| Box::pin(channels::one(worker, request))),
+    get("channels/{channel}/history", |worker, request| Box::pin(channels::history(worker, request))),
+    get("channels/{channel}/members", |worker, request| Box::pin(channels::members(worker, request))),
+    post("channels/{channel}/publish", |worker, request| Box::pin(channels::publish(worker, request))),
+    get("config", |worker, request| Box::pin(config::answer(worker, request))),
     get("connections", |worker, request| Box::pin(connections::list(worker, request))),
     get("connections/{client}", |worker, request| Box::pin(connections::one(worker, request))),
     post("connections/{client}/disconnect", |worker, request| {

@@ -11,7 +11,9 @@ mod layers;
 mod print;
 pub(crate) mod proxy;
 mod schema;
+mod secret;
 pub(crate) mod server;
+mod shown;
 pub(crate) mod tls;
 
 use antiphon_hub::Span;
@@ -32,6 +34,7 @@ use tls::{Http2, Tls};
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
 pub(crate) use schema::json_schema;
+pub(crate) use shown::{Origins, Setting, shown};
 
 /// Every setting of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

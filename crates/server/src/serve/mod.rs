@@ -9,6 +9,7 @@ mod settings;
 mod worker;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) door: Door,
     /// How the server has been doing.
     pub(crate) series: Arc<Series>,
+    /// The configuration file; none in development mode.
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// How often what has expired is forgotten, and how often the server looks at how it does.
@@ -72,7 +75,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         listen: args.listen,
         workers: args.workers,
     };
-    let config = layers.resolve().map_err(|e| e.to_string())?;
+    let (config, origins) = layers.resolve_with_origins().map_err(|e| e.to_string())?;
     let exposed = config.http.addresses().find(|address| !address.ip().is_loopback());
     if let (true, false, Some(address)) = (development, args.insecure, exposed) {
         return Err(format!(
@@ -112,7 +115,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         sockets.iter_mut().zip(listeners).for_each(|(sockets, listening)| sockets.push(listening));
     }
     let door = Door::new(&config.admin, development)?;
-    let settings = Settings::new(config, development)?;
+    let settings = Settings::new(config, origins, development)?;
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared {
         settings: ArcSwap::from_pointee(settings),
@@ -125,6 +128,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         outboxes: outboxes.into(),
         door,
         series: Arc::default(),
+        file: layers.file.clone(),
     });
 
     // Before anybody knows that the server is there, and may signal it.
@@ -251,7 +255,7 @@ fn tls(config: &Config, development: bool) -> Result<Option<(Tls, Option<Keeper>
 /// # Errors
 /// When the settings are wrong, or one that holds for the whole run has changed; then nothing has.
 fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
-    let config = layers.resolve().map_err(|e| e.to_string())?;
+    let (config, origins) = layers.resolve_with_origins().map_err(|e| e.to_string())?;
     let before = shared.settings.load();
     if config.http != before.config.http {
         return Err("[http] cannot change while the server runs".into());
@@ -269,7 +273,7 @@ fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
         config.tls.has_files().then(|| tls::load(&config.tls.cert, &config.tls.key)).transpose()?;
     let (rules, keys) = shared.application.rules(&config)?;
     shared.application.reload(&config)?;
-    let settings = Settings::new(config, before.development)?;
+    let settings = Settings::new(config, origins, before.development)?;
     shared.node.reload(rules, keys);
     if let (Some(tls), Some(identity)) = (&shared.tls, identity) {
         tls.show(identity);
