@@ -99,7 +99,6 @@ fn a_session_remembers_what_it_has_listened_on() {
 
     world.pass(5.0);
     assert!(peer.detach(&world));
-    let publish = common::publish(common::json("1"), world.keep("a"));
     let detail = look(&world, &peer);
     assert!(detail.connection.is_waiting);
     assert_eq!(detail.waiting_until, Some(BEGIN + 65_000));
@@ -112,7 +111,6 @@ fn a_session_remembers_what_it_has_listened_on() {
     assert_eq!((row.connected_at, detail.waiting_until), (BEGIN, None), "it is the same connection");
     assert_eq!(list(&world, Query { address: "10.0.0.2".into(), ..Query::default() }).total, 1);
     assert_eq!(list(&world, Query { address: "10.0.0.1".into(), ..Query::default() }).total, 0);
-    drop(publish);
 
     for n in 3..20 {
         go_on(&world, &mut peer, secret, origin(Transport::Poll, address(n)));

@@ -12,7 +12,6 @@ mod many;
 mod paging;
 mod traces;
 
-use std::future::Future;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -65,7 +64,9 @@ fn connected(world: &World, worker: usize, request: Value) -> Peer {
 
 fn connected_from(world: &World, worker: usize, origin: Origin, request: Value) -> Peer {
     let mut peer = Peer::with(origin, world, worker);
-    let heard = say(world, &mut peer, &json!({ "id": 1, "connect": request }));
+    let mut command = json!({ "id": 1 });
+    command["connect"] = request;
+    let heard = say(world, &mut peer, &command);
     assert!(heard.contains("\"connect\""), "{heard}");
     peer
 }
@@ -119,9 +120,9 @@ fn answered<T>(world: &World, future: impl Future<Output = T>) -> T {
         if let Some(value) = poll(future.as_mut()) {
             return value;
         }
-        (0..world.locals.len())
-            .filter(|worker| is_asked(world, *worker))
-            .for_each(|worker| drop(turn(world, worker)));
+        for worker in (0..world.locals.len()).filter(|worker| is_asked(world, *worker)) {
+            turn(world, worker);
+        }
     }
     panic!("a question is not answered");
 }
