@@ -1,5 +1,6 @@
 //! The `antiphon` binary: the server, and the tools to talk to one.
 
+mod admin;
 mod api;
 mod assets;
 mod backend;
