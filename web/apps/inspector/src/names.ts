@@ -12,7 +12,7 @@ export const TRANSPORT_NAMES: Readonly<Record<Transport, string>> = {
 
 export const ORIGIN_NAMES: Readonly<Record<Origin, string>> = {
   default: 'default',
-  development: 'development mode',
+  development: 'development',
   file: 'file',
   environment: 'environment',
   flag: 'flag',
