@@ -12,9 +12,10 @@ SECONDS = 60
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
+# The pages of both apps, and the packages that they are made of: one build for all.
 APP := web/apps/demo/dist/index.html
-APP_SOURCES := $(shell find web/apps -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
 CLIENT := web/packages/client/dist/index.js
+APP_SOURCES := $(shell find web/apps web/packages web/build -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
 CLIENT_SOURCES := $(shell find web/packages/client/src -type f 2>/dev/null)
 NODE_MODULES := web/node_modules/.package-lock.json
 # One set of features for all that CI builds, so that each crate is built once.
@@ -83,7 +84,7 @@ test-fuzz:
 	CARGO_TARGET_DIR=fuzz/target timeout 300 cargo test --quiet --manifest-path fuzz/Cargo.toml
 
 test-e2e: binaries
-	CHROMIUM=$$(.ci/prepare) && export CHROMIUM && cd web && ANTIPHON_BIN=$(BINARIES)/antiphon timeout 300 npm run e2e
+	CHROMIUM=$$(.ci/prepare) && export CHROMIUM && cd web && ANTIPHON_BIN=$(BINARIES)/antiphon timeout 900 npm run e2e
 
 # Clients whose transports are killed and changed all the time lose nothing, and repeat nothing. CHAOS makes it longer.
 CHAOS = --clients 5 --seconds 8 --every 500
