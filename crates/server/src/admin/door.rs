@@ -293,3 +293,156 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that is done under the locks leaves them half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use antiphon_hub::Span;
+    use hyper::Request;
+
+    use super::*;
+
+    fn admin() -> Admin {
+        Admin {
+            enabled: true,
+            password: "open".into(),
+            token: "sesame".into(),
+            session_ttl: Span::seconds(10),
+        }
+    }
+
+    fn parts(headers: &[(&str, &str)]) -> Parts {
+        let request = headers
+            .iter()
+            .fold(Request::get("/admin/"), |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn pair(cookie: &str) -> &str {
+        cookie.split(';').next().unwrap()
+    }
+
+    fn peer(n: u8) -> IpAddr {
+        [10, 0, 0, n].into()
+    }
+
+    #[test]
+    fn a_session_lasts_as_long_as_it_says_and_is_of_one_process() {
+        let (admin, now) = (admin(), Instant::now());
+        let door = Door::new(&admin, false).unwrap();
+        let cookie = door.session(&admin, 1000).unwrap();
+        let asked = parts(&[("cookie", &format!("antiphon_admin=x; {}", pair(&cookie)))]);
+        let is_in = |door: &Door, admin: &Admin, at| door.caller(admin, peer(1), &asked, (now, at)).is_ok();
+        assert!(is_in(&door, &admin, 1000) && is_in(&door, &admin, 10_999));
+        assert!(!is_in(&door, &admin, 11_000));
+        assert!(!is_in(&Door::new(&admin, false).unwrap(), &admin, 1000), "another key");
+        for changed in [
+            Admin { password: "shut".into(), ..admin.clone() },
+            Admin { token: String::new(), ..admin.clone() },
+            // What is the same when it is written one after the other is not the same.
+            Admin { password: "opens".into(), token: "esame".into(), ..admin.clone() },
+        ] {
+            assert!(!is_in(&door, &changed, 1000), "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_with_anything_changed_is_none() {
+        let (admin, now) = (admin(), Instant::now());
+        let door = Door::new(&admin, false).unwrap();
+        let cookie = door.session(&admin, 1000).unwrap();
+        let cookie = pair(&cookie);
+        let start = "antiphon_admin=".len();
+        for place in start..cookie.len() {
+            let mut forged = cookie.to_owned();
+            let other = if &cookie[place..=place] == "1" { "2" } else { "1" };
+            forged.replace_range(place..=place, other);
+            let asked = parts(&[("cookie", &forged)]);
+            // The last letter of base64 has bits that stand for nothing; those must be 0.
+            assert!(door.caller(&admin, peer(1), &asked, (now, 1000)).is_err(), "{forged}");
+        }
+        for text in ["", ".", "..", "1.1.", "ffffffffffffffffffff.1.AAAA"] {
+            let asked = parts(&[("cookie", &format!("antiphon_admin={text}"))]);
+            assert!(door.caller(&admin, peer(1), &asked, (now, 1000)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_that_was_ended_stays_so() {
+        let (admin, now) = (admin(), Instant::now());
+        let door = Door::new(&admin, false).unwrap();
+        let cookies: Vec<_> = (0..ENDED + 10).map(|_| door.session(&admin, 1000).unwrap()).collect();
+        let asked = |cookie: &str| parts(&[("cookie", pair(cookie))]);
+        let is_in = |cookie: &str| door.caller(&admin, peer(1), &asked(cookie), (now, 1000)).is_ok();
+        door.end(&admin, &asked(&cookies[0]), 1000);
+        assert!(!is_in(&cookies[0]) && is_in(&cookies[1]));
+        for cookie in &cookies {
+            door.end(&admin, &asked(cookie), 1000);
+        }
+        assert_eq!(lock(&door.ended).len(), ENDED);
+        door.end(&admin, &parts(&[]), 11_000);
+        assert!(lock(&door.ended).is_empty(), "they have expired by themselves");
+    }
+
+    #[test]
+    fn ten_wrong_ones_a_minute_are_borne_from_each_address() {
+        let (admin, start) = (admin(), Instant::now());
+        let door = Door::new(&admin, false).unwrap();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for _ in 0..100 {
+            door.enter(&admin, peer(1), start, Shown::Password("open")).unwrap();
+        }
+        for _ in 0..10 {
+            let error = door.enter(&admin, peer(1), start, Shown::Token("wrong")).unwrap_err();
+            assert_eq!(error.into_response().status(), 401);
+        }
+        let error = door.enter(&admin, peer(1), start, Shown::Password("open")).unwrap_err().into_response();
+        assert_eq!(
+            (error.status().as_u16(), &error.headers()["retry-after"]),
+            (429, &HeaderValue::from_static("6"))
+        );
+        assert!(door.enter(&admin, peer(2), start, Shown::Password("open")).is_ok());
+        assert!(door.enter(&admin, peer(1), at(6), Shown::Password("open")).is_ok());
+        assert!(door.enter(&admin, peer(1), at(6), Shown::Password("wrong")).is_err());
+        assert!(door.enter(&admin, peer(1), at(7), Shown::Password("open")).is_err());
+        assert!(door.enter(&admin, peer(1), at(80), Shown::Password("open")).is_ok());
+    }
+
+    #[test]
+    fn nothing_opens_a_door_that_has_no_lock() {
+        let nothing = Admin { password: String::new(), token: String::new(), ..admin() };
+        let door = Door::new(&nothing, false).unwrap();
+        assert_eq!(door.made(), None);
+        for shown in [Shown::Password(""), Shown::Token("")] {
+            assert!(door.enter(&nothing, peer(1), Instant::now(), shown).is_err());
+        }
+        let made = Door::new(&nothing, true).unwrap();
+        let token = made.made().unwrap();
+        assert!(made.enter(&nothing, peer(1), Instant::now(), Shown::Token(token)).is_ok());
+        assert!(made.enter(&nothing, peer(1), Instant::now(), Shown::Password(token)).is_err());
+        assert_ne!(Door::new(&nothing, true).unwrap().made(), Some(token));
+        assert_eq!(Door::new(&Admin { enabled: false, ..nothing }, true).unwrap().made(), None);
+        assert_eq!(Door::new(&admin(), true).unwrap().made(), None);
+    }
+
+    #[test]
+    fn a_page_must_be_this_servers() {
+        let check = |headers: &[(&str, &str)], must_say| {
+            let mut headers = headers.to_vec();
+            headers.push(("host", "a:8000"));
+            check_page(&parts(&headers), must_say).is_ok()
+        };
+        for (headers, browser, script) in [
+            (&[][..], false, true),
+            (&[("origin", "http://a:8000")], true, true),
+            (&[("origin", "https://a:8000")], true, true),
+            (&[("origin", "http://a")], false, false),
+            (&[("origin", "http://b:8000")], false, false),
+            (&[("origin", "null")], false, false),
+            (&[("sec-fetch-site", "same-origin")], true, true),
+            (&[("sec-fetch-site", "none")], false, false),
+            (&[("origin", "http://a:8000"), ("sec-fetch-site", "cross-site")], false, false),
+        ] {
+            assert_eq!((check(headers, true), check(headers, false)), (browser, script), "{headers:?}");
+        }
+    }
+}

@@ -48,7 +48,7 @@ pub(crate) use door::Door;
 pub(crate) use pages::secure;
 pub(crate) use reply::{AdminError, Json};
 pub(crate) use request::{AdminRequest, Page, aside, cursor};
-pub(crate) use series::Series;
+pub(crate) use series::{Point, Series};
 
 /// The longest body of a request, in bytes: a message to publish, and what stands around it.
 const BODY: usize = 128 * 1024;

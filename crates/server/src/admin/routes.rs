@@ -86,3 +86,33 @@ fn fits(pattern: &str, path: &str) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_routes_are_the_same() {
+        for (index, route) in ROUTES.iter().enumerate() {
+            for other in &ROUTES[index + 1..] {
+                let is_same = fits(route.path, other.path) || fits(other.path, route.path);
+                assert!(!is_same || route.method != other.method, "{} and {}", route.path, other.path);
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_take_one_decoded_segment() {
+        let names = |path: &str| find(path, &Method::GET).map(|(route, names)| (route.path, names)).ok();
+        assert_eq!(names("channels/a%2Fb"), Some(("channels/{channel}", vec!["a/b".to_owned()])));
+        assert_eq!(
+            names("channels/%C3%A9/history"),
+            Some(("channels/{channel}/history", vec!["é".to_owned()]))
+        );
+        for path in
+            ["", "channels/", "channels/a/", "channels//history", "channels/a/b", "/channels", "stats/"]
+        {
+            assert_eq!(names(path), None, "{path}");
+        }
+    }
+}

@@ -56,7 +56,7 @@ mod tests {
             !matches!(key.kind, Kind::Section | Kind::Sections | Kind::Switch | Kind::Whole)
         });
         let found: Vec<&str> = valued.map(|(name, _)| name).filter(sounds).map(String::as_str).collect();
-        let (hidden, shown): (Vec<&str>, Vec<&str>) = found.iter().partition(|key| is_secret(key));
+        let (hidden, shown): (Vec<&str>, Vec<&str>) = found.into_iter().partition(|key| is_secret(key));
         assert_eq!(
             hidden,
             [
@@ -67,7 +67,9 @@ mod tests {
                 "channel.proxy.subscribe.http.static_headers",
                 "client.proxy.connect.http.static_headers",
                 "client.proxy.refresh.http.static_headers",
+                "client.subscription_token.hmac_previous_secret_key",
                 "client.subscription_token.hmac_secret_key",
+                "client.token.hmac_previous_secret_key",
                 "client.token.hmac_secret_key",
                 "events.secret",
                 "http_api.key",

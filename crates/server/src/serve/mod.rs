@@ -21,6 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::admin::{Door, Series};
+use crate::agent;
 use crate::backend::Client;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Layers};
@@ -152,6 +153,9 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     drop(ended);
     if let (Some(keeper), Some(tls)) = (keeper, shared.tls.clone()) {
         runtime.spawn(keeper.keep(tls));
+    }
+    if development {
+        runtime.spawn(agent::feed(Arc::clone(&shared)));
     }
     announce(&shared, &urls);
     let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings, signals));

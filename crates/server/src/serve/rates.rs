@@ -64,3 +64,41 @@ fn subnet(address: IpAddr) -> IpAddr {
         v4 => v4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { count: 3, period: Duration::from_secs(30) };
+
+    #[test]
+    fn whoever_has_used_up_its_share_waits_for_the_next() {
+        let (mut rates, start) = (Rates::default(), Instant::now());
+        let [one, other] = [[10, 0, 0, 1], [10, 0, 0, 2]].map(IpAddr::from);
+        let wait = |rates: &Rates, address, seconds| {
+            rates.wait(address, start + Duration::from_secs(seconds), RATE).map(|wait| wait.as_secs())
+        };
+        for _ in 0..3 {
+            assert_eq!(wait(&rates, one, 0), None);
+            rates.count(one, start, RATE);
+        }
+        assert_eq!(
+            (wait(&rates, one, 0), wait(&rates, one, 4), wait(&rates, one, 10)),
+            (Some(10), Some(6), None)
+        );
+        assert_eq!(wait(&rates, other, 0), None);
+        // What is counted beyond the share is to be waited for as well.
+        rates.count(one, start, RATE);
+        assert_eq!(wait(&rates, one, 0), Some(20));
+    }
+
+    #[test]
+    fn no_more_addresses_are_remembered_than_there_may_be() {
+        let (mut rates, now) = (Rates::default(), Instant::now());
+        for n in 0..ADDRESSES + 5 {
+            let address = Ipv6Addr::from_bits(u128::from(n as u64) << 64);
+            rates.count(address.into(), now, RATE);
+        }
+        assert_eq!(rates.due.len(), 5);
+    }
+}

@@ -37,11 +37,14 @@ export interface ChartLook {
   readonly max: number | undefined
   /** What the top is at least. */
   readonly floor: number
+  /** So many are shown at most. */
   readonly seconds: number
   format(value: number): string
   colors(): ChartColors
 }
 
+/** So many seconds are shown at least. */
+const SHORTEST = 60
 /** Pixels that a letter of the axes takes, and their line. */
 const LETTER = 6.6
 const FONT = '11px system-ui, sans-serif'
@@ -57,7 +60,7 @@ export function chartOptions(look: ChartLook, size: { width: number; height: num
     cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
     padding: [8, 8, 0, 0],
     scales: {
-      x: { time: true, range: (_, _min, max) => [max - look.seconds, max] },
+      x: { time: true, range: (_, min, max) => [Math.max(max - look.seconds, Math.min(min, max - SHORTEST)), max] },
       y: { range: (_, _min, max) => [0, look.max ?? top(max, look.floor, look.isBinary)] },
     },
     axes: [

@@ -41,7 +41,7 @@ export function byteRate(value: Known): string {
 export function percent(value: Known): string {
   if (!isKnown(value)) return NOTHING
   const hundredths = value * 100
-  return `${Math.abs(hundredths) >= 9.95 || hundredths === 0 ? WHOLE.format(hundredths) : hundredths.toFixed(1)}%`
+  return `${Math.abs(hundredths) >= 9.95 ? WHOLE.format(hundredths) : Number(hundredths.toFixed(1))}%`
 }
 
 /** `0.42 ms`, `12 ms`, `1.2 s`. */
