@@ -54,14 +54,17 @@ pub(crate) struct Filter {
     needle: String,
     /// What is searched for may stand in an address.
     is_like_address: bool,
+    /// And in the id of a connection: most names have other letters.
+    is_like_id: bool,
 }
 
 impl Filter {
     pub(crate) fn new(query: Query) -> Self {
         let needle = query.search.to_lowercase();
-        let is_like_address =
-            needle.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
-        Self { query, needle, is_like_address }
+        let is_made_of =
+            |others: &[u8]| needle.bytes().all(|byte| byte.is_ascii_hexdigit() || others.contains(&byte));
+        let (is_like_address, is_like_id) = (is_made_of(b".:"), is_made_of(b"-"));
+        Self { query, needle, is_like_address, is_like_id }
     }
 
     /// Whether every connection matches.
@@ -79,9 +82,16 @@ impl Filter {
         if !text.is_ascii() {
             return text.to_lowercase().contains(&self.needle);
         }
-        let needle = self.needle.as_bytes();
-        needle.is_empty()
-            || text.as_bytes().windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+        let (text, needle) = (text.as_bytes(), self.needle.as_bytes());
+        let Some((first, rest)) = needle.split_first() else { return true };
+        // Most places differ at once: these are looked at for every connection.
+        text.windows(needle.len())
+            .any(|window| window[0].to_ascii_lowercase() == *first && window[1..].eq_ignore_ascii_case(rest))
+    }
+
+    /// Whether what is searched for stands in the id of a connection.
+    pub(crate) fn is_in_id(&self, id: &str) -> bool {
+        self.is_like_id && self.is_in(id)
     }
 
     /// Whether what is searched for stands in an address.

@@ -126,7 +126,7 @@ pub(super) fn address(session: &Session, state: &State) -> Option<IpAddr> {
 
 fn is_found(session: &Session, state: &State, address: Option<IpAddr>, filter: &Filter) -> bool {
     filter.is_in(&state.who.user)
-        || filter.is_in(&session.id)
+        || filter.is_in_id(&session.id)
         || filter.is_in(state.dossier.program().0)
         || filter.is_in_address(address)
         || state.subscriptions.keys().any(|channel| filter.is_in(channel))

@@ -33,12 +33,13 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod tie;
+mod who;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -47,7 +48,7 @@ use crate::backend::Asker;
 use crate::channels::{Control, Local, Member};
 use crate::metrics::{COMMANDS, Metrics, PONG};
 use crate::node::Node;
-use crate::protocol::{ClientError, ClientInfo, Command, Disconnect, Empty, Refusal, Reply, Writer};
+use crate::protocol::{ClientError, Command, Disconnect, Empty, Refusal, Reply, Writer};
 
 pub use origin::{Origin, Seed, Transport};
 pub use tie::{NotTaken, TakeOver, Tie};
@@ -57,6 +58,7 @@ use pulse::{Due, Pulse};
 use rate::Rate;
 use subscription::Subscription;
 use tie::Thread;
+use who::{NO_HEADERS, Token, Who};
 
 /// Replies are gathered into one message up to so many bytes.
 const MESSAGE_BYTES: usize = 16 * 1024;
@@ -108,39 +110,6 @@ enum Phase {
     Refused,
     Connected,
     Ended,
-}
-
-/// Shared by all who name none: each map of its own would be memory for nothing.
-static NO_HEADERS: LazyLock<Arc<BTreeMap<String, String>>> = LazyLock::new(Arc::default);
-
-/// Who the client is. Before `connect` it is nobody.
-#[derive(Debug, Clone)]
-struct Who {
-    user: Arc<str>,
-    /// What others see of it.
-    info: Arc<ClientInfo>,
-    meta: Bytes,
-    emulated_headers: Arc<BTreeMap<String, String>>,
-    /// Of its token.
-    token: Token,
-}
-
-impl Default for Who {
-    fn default() -> Self {
-        Self {
-            user: Arc::default(),
-            info: Arc::default(),
-            meta: Bytes::new(),
-            emulated_headers: Arc::clone(&NO_HEADERS),
-            token: Token::default(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Token {
-    id: Box<str>,
-    issued_at: u64,
 }
 
 /// What is to be done, in this order.
