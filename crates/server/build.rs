@@ -1,6 +1,6 @@
-//! Embeds the built demo apps: writes a table of `File`s, each with `include_bytes!`, for `src/assets.rs`.
+//! Embeds the built apps, the demo and the inspector: writes a table of `File`s for each, with `include_bytes!`, for `src/assets.rs`.
 //!
-//! It needs no Node. Where the apps are not built, it embeds what needs no build (`public/`: the plain page).
+//! It needs no Node. Where an app is not built, it embeds what needs no build (`public/`: the plain page, the login page).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,21 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR"));
-    let demo = here.join("../../web/apps/demo");
-    let dist = demo.join("dist");
+    println!("cargo::rerun-if-changed=build.rs");
+    let mut tables = table("DEMO", &here.join("../../web/apps/demo"))?;
+    tables.push_str(&table("INSPECTOR", &here.join("../../web/apps/inspector"))?);
+    fs::write(PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("assets.rs"), tables)
+}
+
+/// The table of an app's files.
+fn table(table_name: &str, app: &Path) -> io::Result<String> {
+    let dist = app.join("dist");
     let is_built = dist.join("index.html").is_file();
-    let root = if is_built { dist } else { demo.join("public") };
+    let root = if is_built { dist } else { app.join("public") };
 
     // A watched path that does not exist would run this script at every build. So as long as there is no `dist`, the
     // folder that it will appear in is watched, and without the web folder (a packaged crate) only this file.
-    let watched = if is_built { &root } else { &demo };
-    println!("cargo::rerun-if-changed=build.rs");
+    let watched = if is_built { &root } else { app };
     if watched.is_dir() {
         println!("cargo::rerun-if-changed={}", watched.display());
     }
@@ -26,7 +32,7 @@ fn main() -> io::Result<()> {
         walk(&root, &mut files)?;
     }
     files.sort();
-    let mut table = String::from("static FILES: &[File] = &[\n");
+    let mut table = format!("static {table_name}: &[File] = &[\n");
     for file in files.iter().filter(|file| file.extension().is_none_or(|extension| extension != "gz")) {
         let gzip = PathBuf::from(format!("{}.gz", file.display()));
         let gzip = if gzip.is_file() { format!("Some(include_bytes!({gzip:?}))") } else { "None".to_owned() };
@@ -39,7 +45,7 @@ fn main() -> io::Result<()> {
             .map_err(io::Error::other)?;
     }
     table.push_str("];\n");
-    fs::write(PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("assets.rs"), table)
+    Ok(table)
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

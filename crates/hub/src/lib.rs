@@ -24,6 +24,7 @@ pub mod delta;
 mod directory;
 pub mod engine;
 pub mod filter;
+pub mod inspect;
 pub mod metrics;
 mod node;
 pub mod options;
@@ -37,7 +38,7 @@ mod span;
 pub mod trace;
 mod wire;
 
-pub use channels::{Control, Hub, Local, Member, Order, TokenWhom, Whom, WorkerId};
+pub use channels::{Activity, Control, Hub, Local, Member, Order, TokenWhom, Whom, WorkerId};
 pub use cluster::{Alone, Cluster, Unheard, Uplink};
 pub use deferred::Deferred;
 pub use directory::Directory;

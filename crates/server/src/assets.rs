@@ -1,4 +1,4 @@
-//! The demo apps inside the binary: a lookup by request path. `build.rs` says what is embedded.
+//! The apps inside the binary, the demo and the inspector: a lookup by request path. `build.rs` says what is embedded.
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
@@ -28,11 +28,17 @@ pub(crate) struct Asset {
 
 /// The file at the path of a request, without its query; `/` is the chat. Only exact names are known, so no `..` and
 /// no escapes lead anywhere.
-pub(crate) fn asset(path: &str) -> Option<Asset> {
-    lookup(FILES, path)
+pub(crate) fn demo(path: &str) -> Option<Asset> {
+    lookup(DEMO, path, NO_DEMO)
 }
 
-fn lookup(files: &[File], path: &str) -> Option<Asset> {
+/// The inspector's file at a path below `/admin`; `/` is the app, `/login.html` what stands before it.
+pub(crate) fn inspector(path: &str) -> Option<Asset> {
+    lookup(INSPECTOR, path, NO_INSPECTOR)
+}
+
+/// `index` stands for the app where it is not there.
+fn lookup(files: &[File], path: &str, index: &'static [u8]) -> Option<Asset> {
     let name = if path == "/" { "/index.html" } else { path };
     match files.iter().find(|file| file.path == name) {
         Some(file) => Some(Asset {
@@ -42,7 +48,13 @@ fn lookup(files: &[File], path: &str) -> Option<Asset> {
             etag: file.etag,
             cache_control: cache_control(name),
         }),
-        None if name == "/index.html" => Some(NOT_BUILT),
+        None if name == "/index.html" => Some(Asset {
+            content_type: content_type(name),
+            body: index,
+            gzip: None,
+            etag: "W/\"not-built\"",
+            cache_control: cache_control(name),
+        }),
         None => None,
     }
 }
@@ -65,10 +77,8 @@ fn cache_control(name: &str) -> &'static str {
     if name.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
 }
 
-/// Stands at `/` in a binary that was built without the apps.
-const NOT_BUILT: Asset = Asset {
-    content_type: "text/html; charset=utf-8",
-    body: br#"<!doctype html>
+/// Stands at `/` in a binary that was built without the demo.
+const NO_DEMO: &[u8] = br#"<!doctype html>
 <html lang="en">
   <meta charset="utf-8" />
   <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -83,11 +93,25 @@ const NOT_BUILT: Asset = Asset {
   pages (that needs Node 20.19 or newer) and then the server with the pages inside.</p>
   <p><a href="/plain.html">The plain chat</a> needs no build and works as it is.</p>
 </html>
-"#,
-    gzip: None,
-    etag: "W/\"not-built\"",
-    cache_control: "no-cache",
-};
+"#;
+
+/// Stands at `/admin/` in a binary that was built without the inspector.
+const NO_INSPECTOR: &[u8] = br#"<!doctype html>
+<html lang="en">
+  <meta charset="utf-8" />
+  <meta name="viewport" content="width=device-width, initial-scale=1" />
+  <title>Antiphon</title>
+  <link rel="icon" href="data:," />
+  <style>
+    :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
+    body { max-width: 36rem; margin: 3rem auto; padding: 0 1rem }
+  </style>
+  <h1>You are logged in; the inspector is not in this server</h1>
+  <p>This binary was built before the web pages were. In the project's folder, run <code>make run</code>: it builds the
+  pages (that needs Node 20.19 or newer) and then the server with the pages inside.</p>
+  <p>The API that the inspector asks is there all the same: <a href="/admin/api/stats">/admin/api/stats</a>.</p>
+</html>
+"#;
 
 #[cfg(test)]
 mod tests {
@@ -100,8 +124,8 @@ mod tests {
 
     #[test]
     fn root_is_the_index_and_is_asked_for_every_time() {
-        let index = lookup(SOME, "/").expect("the index");
-        assert_eq!(Some(index), lookup(SOME, "/index.html"));
+        let index = lookup(SOME, "/", b"").expect("the index");
+        assert_eq!(Some(index), lookup(SOME, "/index.html", b""));
         assert_eq!(index.body, b"<!doctype html>");
         assert_eq!(index.gzip, Some(&b"\x1f\x8b"[..]));
         assert_eq!((index.content_type, index.cache_control), ("text/html; charset=utf-8", "no-cache"));
@@ -109,7 +133,7 @@ mod tests {
 
     #[test]
     fn hashed_names_never_change() {
-        let script = lookup(SOME, "/assets/index-Ab12.js").expect("the script");
+        let script = lookup(SOME, "/assets/index-Ab12.js", b"").expect("the script");
         assert_eq!(script.content_type, "text/javascript; charset=utf-8");
         assert!(script.cache_control.ends_with("immutable"));
     }
@@ -119,27 +143,32 @@ mod tests {
         let near =
             ["", "index.html", "/assets", "/assets/", "/../index.html", "//index.html", "/%69ndex.html"];
         for path in near {
-            assert_eq!(lookup(SOME, path), None, "{path:?}");
+            assert_eq!(lookup(SOME, path, b""), None, "{path:?}");
         }
     }
 
     #[test]
     fn without_apps_the_root_says_how_to_build_them() {
-        let page = lookup(&[], "/").expect("a page");
-        assert!(String::from_utf8_lossy(page.body).contains("make run"));
-        assert_eq!(lookup(&[], "/plain.html"), None);
+        for index in [NO_DEMO, NO_INSPECTOR] {
+            let page = lookup(&[], "/", index).expect("a page");
+            assert!(String::from_utf8_lossy(page.body).contains("make run"));
+            assert_eq!(lookup(&[], "/plain.html", index), None);
+        }
     }
 
     #[test]
     fn what_is_embedded_has_a_type_and_shrinks() {
-        for file in FILES {
-            let asset = asset(file.path).expect(file.path);
+        let of_demo = DEMO.iter().map(|file| (file, demo(file.path)));
+        let of_inspector = INSPECTOR.iter().map(|file| (file, inspector(file.path)));
+        for (file, asset) in of_demo.chain(of_inspector) {
+            let asset = asset.expect(file.path);
             assert_ne!(asset.content_type, "application/octet-stream", "{}", file.path);
             assert!(asset.etag.starts_with("W/\"") && asset.etag.ends_with('"'), "{}", file.path);
             if let Some(gzip) = asset.gzip {
                 assert!(gzip.starts_with(&[0x1f, 0x8b]) && gzip.len() < asset.body.len(), "{}", file.path);
             }
         }
-        assert!(asset("/plain.html").is_some(), "the plain page needs no build");
+        assert!(demo("/plain.html").is_some(), "the plain page needs no build");
+        assert!(inspector("/login.html").is_some(), "the login page needs no build");
     }
 }

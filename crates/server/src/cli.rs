@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use tools::{
-    BenchArgs, BenchCommand, BenchConnectArgs, BenchEchoArgs, BenchFanoutArgs, BenchIdleArgs, ConnectArgs,
-    PubArgs, SubArgs, TokenArgs, WayArgs,
+    AgentArgs, BenchArgs, BenchCommand, BenchConnectArgs, BenchEchoArgs, BenchFanoutArgs, BenchIdleArgs,
+    ConnectArgs, PubArgs, ServerArgs, SubArgs, TokenArgs, WayArgs,
 };
 
 /// Real-time messaging for the web in one binary.
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Connect(ConnectArgs),
     /// Publish to a channel through the server API, and print each publication's position.
     Pub(PubArgs),
+    /// Report what this machine does to a channel: processor, memory, network, disk.
+    Agent(AgentArgs),
     /// Subscribe to channels and print what is published, one JSON object a line.
     Sub(SubArgs),
     /// Print a token for a client, signed with the configured key.

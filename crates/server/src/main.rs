@@ -1,5 +1,7 @@
 //! The `antiphon` binary: the server, and the tools to talk to one.
 
+mod admin;
+mod agent;
 mod api;
 mod assets;
 mod backend;
@@ -50,6 +52,7 @@ fn run(command: Command, log: Option<&str>) -> Result<(), String> {
         Command::Serve(args) => serve::run(args, log),
         Command::Connect(args) => client::connect(&args),
         Command::Pub(args) => client::publish(&args),
+        Command::Agent(args) => agent::run(&args),
         Command::Sub(args) => client::subscribe(&args),
         Command::Token(args) => client::token(&args).and_then(|token| print(token.as_bytes())),
         Command::Bench(command) => bench::run(&command),

@@ -55,6 +55,11 @@ impl Stream {
         tcp.peer_addr().ok().map(|address| address.ip())
     }
 
+    /// Whether it is a connection that speaks TLS here.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
     /// Takes it out of this worker's event loop.
     ///
     /// # Errors

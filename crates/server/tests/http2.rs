@@ -60,6 +60,11 @@ async fn every_route_has_the_same_answer() {
     let answer = client.ask(publish, r#"{"channel":"a","data":1}"#).await;
     assert_eq!(answer.status(), 200);
     assert!(answer.body().contains("offset"), "{}", answer.body());
+    for (origin, status) in [("https://localhost", 200), ("https://example.com", 403)] {
+        let publish = request(Method::POST, "/api/publish").header("origin", origin).body(()).unwrap();
+        let answer = client.ask(publish, r#"{"channel":"a","data":1}"#).await;
+        assert_eq!(answer.status(), status, "{origin}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
-import { gzipAssets } from './gzip.ts'
+import { gzipAssets } from '../../build/gzip.ts'
 
 const server = process.env.ANTIPHON_URL ?? 'http://127.0.0.1:8000'
 

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use super::mailbox::Mailbox;
+use super::pace::Pace;
 use super::post::Post;
 use super::{Control, Mail};
 use crate::backend::{Events, Occurrence};
 use crate::clock::Clock;
 use crate::engine::{Event, Sink};
+use crate::inspect::Tray;
 
 /// A worker's place among the workers.
 pub type WorkerId = u16;
@@ -24,20 +26,39 @@ pub struct Hub {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     mailboxes: Box<[Mailbox]>,
+    /// Questions to the workers, in their order: they are answered by and by, and not between publications.
+    trays: Box<[Tray]>,
     /// Who is told when channels are occupied and vacated.
     events: OnceLock<Arc<dyn Events>>,
     /// Measures how long deliveries take.
     clock: OnceLock<Arc<dyn Clock>>,
 }
 
-/// Each channel with the workers that have members in it, never none.
-type Shard = HashMap<Box<str>, Vec<Watcher>>;
+/// Each channel that has members.
+type Shard = HashMap<Box<str>, Watched>;
+
+/// A channel that has members.
+#[derive(Debug)]
+struct Watched {
+    /// The workers that have members in it, never none.
+    watchers: Vec<Watcher>,
+    pace: Pace,
+}
 
 /// A worker that has members in a channel, and how many: never none.
 #[derive(Debug)]
 struct Watcher {
     worker: WorkerId,
     members: u32,
+}
+
+/// What goes on in a channel on this node.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Activity {
+    /// Members.
+    pub members: usize,
+    /// Publications a second, over the last ten.
+    pub rate: f64,
 }
 
 impl Hub {
@@ -47,6 +68,7 @@ impl Hub {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             mailboxes: (0..workers).map(|_| Mailbox::default()).collect(),
+            trays: (0..workers).map(|_| Tray::default()).collect(),
             events: OnceLock::new(),
             clock: OnceLock::new(),
         }
@@ -73,12 +95,15 @@ impl Hub {
     pub(super) fn watch(&self, channel: &str, worker: WorkerId) {
         let mut shard = self.shard(channel);
         match shard.get_mut(channel) {
-            Some(watchers) => match watchers.iter_mut().find(|watcher| watcher.worker == worker) {
-                Some(watcher) => watcher.members += 1,
-                None => watchers.push(Watcher { worker, members: 1 }),
-            },
+            Some(Watched { watchers, .. }) => {
+                match watchers.iter_mut().find(|watcher| watcher.worker == worker) {
+                    Some(watcher) => watcher.members += 1,
+                    None => watchers.push(Watcher { worker, members: 1 }),
+                }
+            }
             None => {
-                shard.insert(channel.into(), vec![Watcher { worker, members: 1 }]);
+                let watchers = vec![Watcher { worker, members: 1 }];
+                shard.insert(channel.into(), Watched { watchers, pace: Pace::default() });
                 self.tell(Occurrence::Occupied { channel });
             }
         }
@@ -87,7 +112,7 @@ impl Hub {
     /// `worker` has one member less in `channel`; after the last it does not get what happens there.
     pub(super) fn unwatch(&self, channel: &str, worker: WorkerId) {
         let mut shard = self.shard(channel);
-        let Some(watchers) = shard.get_mut(channel) else { return };
+        let Some(Watched { watchers, .. }) = shard.get_mut(channel) else { return };
         if let Some(watcher) = watchers.iter_mut().find(|watcher| watcher.worker == worker) {
             watcher.members -= 1;
         }
@@ -109,12 +134,28 @@ impl Hub {
     pub fn channels(&self, mut matches: impl FnMut(&str) -> bool) -> Vec<(String, usize)> {
         let mut channels = Vec::new();
         for shard in &self.shards {
-            for (name, watchers) in lock(shard).iter().filter(|(name, _)| matches(name)) {
-                let members = watchers.iter().map(|watcher| watcher.members as usize).sum();
-                channels.push((name.to_string(), members));
+            for (name, watched) in lock(shard).iter().filter(|(name, _)| matches(name)) {
+                channels.push((name.to_string(), watched.members()));
             }
         }
         channels
+    }
+
+    /// Shows every channel that has members to `look`, in no order. A part of the channels waits meanwhile, so `look` must be quick;
+    /// it must not come back to the hub.
+    pub fn each_channel(&self, mut look: impl FnMut(&str, Activity)) {
+        let now = self.nanos();
+        for shard in &self.shards {
+            for (name, watched) in lock(shard).iter() {
+                look(name, watched.activity(now));
+            }
+        }
+    }
+
+    /// What goes on in one channel; nothing where it has no members.
+    pub fn activity(&self, channel: &str) -> Activity {
+        let now = self.nanos();
+        self.shard(channel).get(channel).map(|watched| watched.activity(now)).unwrap_or_default()
     }
 
     /// How many channels have members.
@@ -147,16 +188,39 @@ impl Hub {
         self.mailbox(worker).take(mail);
     }
 
+    pub(super) fn tray(&self, worker: WorkerId) -> &Tray {
+        &self.trays[usize::from(worker)]
+    }
+
+    /// Where each worker is asked.
+    pub(crate) fn trays(&self) -> &[Tray] {
+        &self.trays
+    }
+
     fn mailbox(&self, worker: WorkerId) -> &Mailbox {
         &self.mailboxes[usize::from(worker)]
     }
 }
 
+impl Watched {
+    fn members(&self) -> usize {
+        self.watchers.iter().map(|watcher| watcher.members as usize).sum()
+    }
+
+    fn activity(&self, now: u64) -> Activity {
+        Activity { members: self.members(), rate: self.pace.rate(now) }
+    }
+}
+
 impl Sink for Hub {
     fn deliver(&self, channel: &str, event: Event) {
-        let shard = self.shard(channel);
-        let Some(watchers) = shard.get(channel) else { return };
-        let post = Arc::new(Post::new(channel, event, self.nanos()));
+        let mut shard = self.shard(channel);
+        let Some(Watched { watchers, pace }) = shard.get_mut(channel) else { return };
+        let now = self.nanos();
+        let post = Arc::new(Post::new(channel, event, now));
+        if post.is_publication() {
+            pace.count(now);
+        }
         for watcher in watchers {
             self.mailbox(watcher.worker).post(Mail::Post(Arc::clone(&post)));
         }

@@ -68,6 +68,8 @@ pub struct RuleBook {
 pub struct Channel<'a> {
     /// The whole name.
     pub name: &'a str,
+    /// Its namespace, where it is in one.
+    pub namespace: Option<&'a str>,
     /// What holds for it.
     pub rules: &'a Arc<ChannelRules>,
     /// It needs a token.
@@ -144,6 +146,7 @@ impl Rules {
         let users = parsed.users.filter(|_| rules.options.allow_user_limited_channels);
         Ok(Channel {
             name,
+            namespace: parsed.namespace,
             rules,
             private: parsed.private,
             users: users.map(|users| (users, self.naming.user_separator.as_str())),

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use antiphon_proto::handshake::OriginPolicy;
+use antiphon_proto::handshake::http::check_origin;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN};
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue, ORIGIN};
 use hyper::http::request;
 use subtle::ConstantTimeEq as _;
 
@@ -27,7 +29,7 @@ impl Access {
     /// 401, or 403 for a page of another origin.
     pub(crate) fn check(&self, parts: &request::Parts) -> Result<(), Refusal> {
         if self.insecure {
-            return check_origin(&parts.headers);
+            return check_page(parts);
         }
         if self.key.is_empty() {
             return Err(unauthorized(
@@ -67,13 +69,14 @@ fn shown(parts: &request::Parts) -> Vec<String> {
 }
 
 /// A browser sends what any page asks it to, but says which page it was.
-fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    if page.is_some_and(|(_, page)| !host.is_empty() && page.eq_ignore_ascii_case(host)) {
+fn check_page(parts: &request::Parts) -> Result<(), Refusal> {
+    if check_origin(parts, &OriginPolicy::same_host()).is_ok() {
         return Ok(());
     }
+    let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let origin = text(ORIGIN);
+    // In HTTP/2 `:authority` stands for the header (RFC 9113 §8.3.1).
+    let host = parts.uri.authority().map_or_else(|| text(HOST), |authority| authority.as_str());
     let sentence = format!(
         "The server API needs no key here, so it is not for web pages of other origins, and {origin:?} is not of {host:?}."
     );

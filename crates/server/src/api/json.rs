@@ -12,17 +12,17 @@ use serde_json::value::RawValue;
 
 /// The text of a JSON value, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Json(Bytes);
+pub(crate) struct Json(Bytes);
 
 impl Json {
     /// What stands for data in JSON; nothing for no data.
-    pub(super) fn of(data: &Data) -> Option<Self> {
+    pub(crate) fn of(data: &Data) -> Option<Self> {
         let json = data.to_json();
         (!json.is_empty()).then_some(Self(json))
     }
 
     /// What stands for bytes that may be JSON; nothing for none.
-    pub(super) fn of_bytes(bytes: &Bytes) -> Option<Self> {
+    pub(crate) fn of_bytes(bytes: &Bytes) -> Option<Self> {
         Self::of(&Data::Binary(bytes.clone()))
     }
 }
@@ -59,7 +59,7 @@ impl JsonSchema for Json {
 }
 
 /// A field in which `null` is a value.
-pub(super) fn with_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+pub(crate) fn with_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }
 
@@ -67,7 +67,7 @@ pub(super) fn with_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
 ///
 /// # Errors
 /// A sentence, where it is not base64.
-pub(super) fn data(json: Option<Json>, base64: Option<&str>, field: &str) -> Result<Data, String> {
+pub(crate) fn data(json: Option<Json>, base64: Option<&str>, field: &str) -> Result<Data, String> {
     match base64 {
         None | Some("") => Ok(Data::Json(json.map(|json| json.0).unwrap_or_default())),
         Some(base64) => match STANDARD.decode(base64) {

@@ -10,7 +10,7 @@
 mod access;
 mod batch;
 mod calls;
-mod json;
+pub(crate) mod json;
 mod legacy;
 mod methods;
 mod open_api;

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand};
 
 use antiphon_hub::Span;
 
+use crate::agent;
+
 /// The way to a server: through whom, and whom to trust.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct WayArgs {
@@ -18,6 +20,22 @@ pub(crate) struct WayArgs {
     /// Trust any certificate. Anybody on the way can read and change what is sent.
     #[arg(long)]
     pub(crate) insecure_tls: bool,
+}
+
+/// A server's API: where it is, and the key to it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerArgs {
+    /// Where the server is: `http://HOST[:PORT]` or `https://…`, with a path if the API is below one.
+    #[arg(long, default_value = "http://127.0.0.1:8000")]
+    pub(crate) url: String,
+    /// Key of the server API.
+    #[arg(long, env = "ANTIPHON_HTTP_API__KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// Configuration file to take the key from, where it is not given otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) way: WayArgs,
 }
 
 #[derive(Debug, Args)]
@@ -53,15 +71,8 @@ pub(crate) struct PubArgs {
     /// What to publish: a JSON value, or text that becomes a JSON string. Without it, each line of standard input is published.
     #[arg(allow_negative_numbers = true)]
     pub(crate) data: Option<String>,
-    /// Where the server is: `http://HOST[:PORT]` or `https://…`, with a path if the API is below one.
-    #[arg(long, default_value = "http://127.0.0.1:8000")]
-    pub(crate) url: String,
-    /// Key of the server API.
-    #[arg(long, env = "ANTIPHON_HTTP_API__KEY", hide_env_values = true)]
-    pub(crate) key: Option<String>,
-    /// Configuration file to take the key from, where it is not given otherwise.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     /// Label of the publication, as NAME=VALUE; may be given several times.
     #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
     pub(crate) tags: Vec<(String, String)>,
@@ -71,13 +82,40 @@ pub(crate) struct PubArgs {
     /// Keep the publication out of the channel's history.
     #[arg(long)]
     pub(crate) skip_history: bool,
-    #[command(flatten)]
-    pub(crate) way: WayArgs,
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("there is no \"=\" in it; write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The channel to publish to.
+    #[arg(long, default_value = agent::CHANNEL)]
+    pub(crate) channel: String,
+    /// What the agent is called; by default as this machine is.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How often to report.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = pace)]
+    pub(crate) interval: Span,
+    /// End after so many reports, with status 0.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+}
+
+fn pace(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    if span.0 < agent::SHORTEST {
+        return Err(format!(
+            "{span} is shorter than {} ms, the shortest interval",
+            agent::SHORTEST.as_millis()
+        ));
+    }
+    Ok(span)
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,10 @@ use serde::de::DeserializeOwned;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::dial::connector;
+use super::settings::settings;
+use crate::cli::ServerArgs;
+
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The largest answer that is read.
@@ -25,7 +29,7 @@ const ANSWER: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server's API: one request after the other, on one connection as long as that holds.
-pub(super) struct Api {
+pub(crate) struct Api {
     connector: Connector,
     /// The URL as it was given, without a `/` at its end.
     url: String,
@@ -49,11 +53,23 @@ struct ApiError {
 }
 
 impl Api {
+    /// The API that the command line names.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and when the file with the key cannot be read.
+    pub(crate) fn of(args: &ServerArgs) -> Result<Self, String> {
+        let mut key = args.key.clone().filter(|key| !key.is_empty());
+        if let (None, Some(file)) = (&key, &args.config) {
+            key = Some(settings(Some(file))?.http_api.key);
+        }
+        Self::new(connector(&args.way)?, &args.url, key.as_deref())
+    }
+
     /// The API of the server at an `http` or `https` URL.
     ///
     /// # Errors
     /// When the URL is none, or the key cannot stand in a header.
-    pub(super) fn new(connector: Connector, url: &str, key: Option<&str>) -> Result<Self, String> {
+    fn new(connector: Connector, url: &str, key: Option<&str>) -> Result<Self, String> {
         let url = url.trim_end_matches('/');
         // The same parts under the name of a WebSocket.
         let socket = match url.split_once("://") {
@@ -79,7 +95,7 @@ impl Api {
     ///
     /// # Errors
     /// A sentence: the server's, when it answers with an error, or what kept it from answering.
-    pub(super) async fn call<R: DeserializeOwned>(
+    pub(crate) async fn call<R: DeserializeOwned>(
         &mut self,
         method: &str,
         body: Vec<u8>,

@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, LocalOptions};
 
 use crate::cli::ConnectArgs;
 
+pub(crate) use api::Api;
 pub(crate) use conversation::{PONG, connect_command, connected, replies, text_of};
 pub(crate) use dial::connector;
 pub(crate) use publish::run as publish;

@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::api::Api;
-use super::dial::connector;
-use super::settings::settings;
 use super::{block_on, input};
 use crate::cli::PubArgs;
 
@@ -54,12 +52,7 @@ struct Publisher<'a> {
 
 impl<'a> Publisher<'a> {
     fn new(args: &'a PubArgs) -> Result<Self, String> {
-        let mut key = args.key.clone().filter(|key| !key.is_empty());
-        if let (None, Some(file)) = (&key, &args.config) {
-            key = Some(settings(Some(file))?.http_api.key);
-        }
-        let api = Api::new(connector(&args.way)?, &args.url, key.as_deref())?;
-        Ok(Self { args, tags: args.tags.iter().cloned().collect(), api })
+        Ok(Self { args, tags: args.tags.iter().cloned().collect(), api: Api::of(&args.server)? })
     }
 
     /// Publishes each line that is not empty.

@@ -22,9 +22,12 @@ use super::proxy::Proxy;
 const REASON_LIMIT: usize = 123;
 
 /// Every value that contradicts another, lets nothing through, or is none of its kind.
-pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
+///
+/// In development mode the server may make what is missing.
+pub(super) fn contradictions(config: &Config, development: bool) -> Vec<Fault> {
     let mut check = Check { config, found: Vec::new() };
     check.limits();
+    check.admin(development);
     check.client();
     check.channels();
     check.rpc();
@@ -97,6 +100,19 @@ impl<'a> Check<'a> {
                 events.retry_min, events.retry_max
             );
             self.say("events", "retry_min", says);
+        }
+    }
+
+    fn admin(&mut self, development: bool) {
+        let admin = &self.config.admin;
+        if !admin.enabled {
+            return;
+        }
+        self.some_time("admin", "session_ttl", admin.session_ttl);
+        if !development && admin.password.is_empty() && admin.token.is_empty() {
+            let says =
+                "is true, and nobody could log in: set admin.password for people, or admin.token for scripts";
+            self.say("admin", "enabled", says);
         }
     }
 
@@ -396,6 +412,11 @@ mod tests {
             ),
             ("[client]\nstale_close_delay = \"0s\"", "f:2: client.stale_close_delay is 0s"),
             ("[client]\nallowed_origins = [\"example.com\"]", "f:2: client.allowed_origins has what is none"),
+            (
+                "[admin]\nenabled = true",
+                "f:2: admin.enabled is true, and nobody could log in: set admin.password",
+            ),
+            ("[admin]\nenabled = true\ntoken = \"t\"\nsession_ttl = \"0s\"", "f:4: admin.session_ttl is 0s"),
             ("[log]\nlevel = \"a=b\"", "f:2: log.level is \"a=b\""),
             (
                 "[opentelemetry]\nenabled = true\nendpoint = \"localhost:4318\"",
@@ -523,6 +544,8 @@ mod tests {
             "[client]\nallowed_origins = [\"*\", \"https://example.com:8443\"]",
             "[client]\nping_interval = \"0s\"",
             "[client]\npong_timeout = \"0s\"",
+            "[admin]\nenabled = true\npassword = \"a\"",
+            "[admin]\nsession_ttl = \"0s\"",
             &format!("[client.token]\ned25519_public_key = \"\"\"{pem}\"\"\""),
             "[client.token]\nissuer_regex = \"(?P<tenant>a|b)\"\njwks_public_endpoint = \"https://{{tenant}}.example.com/\"",
             "[[channel.namespaces]]\nname = \"a-_.9\"\nhistory_size = 1\nhistory_ttl = \"1s\"\nforce_recovery = true",

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::Config;
 use super::schema::{KEYS, Kind, nearest};
+use super::secret::is_secret;
 
 /// What is wrong with one key.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ fn walk(table: &Table, section: &str, at: &str, found: &mut Vec<Fault>) {
             (Some(_), _) => match Config::deserialize(alone(&path, value.clone())) {
                 Ok(_) => continue,
                 // What is said here may end in a log.
-                Err(_) if is_secret(name) => {
+                Err(_) if is_secret(&key) => {
                     format!(
                         "{path} has a value of a wrong type, which is not shown here; write text in quotes"
                     )
@@ -73,11 +74,6 @@ fn walk(table: &Table, section: &str, at: &str, found: &mut Vec<Fault>) {
         };
         found.push(Fault { path, says });
     }
-}
-
-/// Whether the values of keys with this name are nobody's business.
-fn is_secret(name: &str) -> bool {
-    name.contains("secret") || name.ends_with("key") || name == "static_headers"
 }
 
 fn unknown(key: &str, value: &Value) -> String {

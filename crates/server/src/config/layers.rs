@@ -11,6 +11,7 @@ use super::Config;
 use super::contradictions::contradictions;
 use super::fault::{Fault, alone, faults, placed};
 use super::schema::{KEYS, Kind, nearest};
+use super::shown::{Origin, Origins};
 
 /// What the settings are made of; the later field wins over the earlier.
 #[derive(Debug, Default)]
@@ -30,26 +31,59 @@ impl Layers {
     /// When the file cannot be read, any layer has an unknown key or a value of a wrong type, or what comes of them all
     /// contradicts itself.
     pub(crate) fn resolve(&self) -> Result<Config, ConfigError> {
+        self.resolve_with_origins().map(|(config, _)| config)
+    }
+
+    /// The settings that come of the layers, and which layer each is from.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub(crate) fn resolve_with_origins(&self) -> Result<(Config, Origins), ConfigError> {
+        let mut origins = Origins::default();
         let mut table = match &self.file {
             Some(path) => {
                 let name = path.display().to_string();
                 let text = std::fs::read_to_string(path)
                     .map_err(|e| ConfigError::one(format!("{name} cannot be read: {e}")))?;
-                parse(&name, &text)?
+                let table = parse(&name, &text)?;
+                origins.note(&table, "", Origin::File);
+                table
             }
-            None => Table::try_from(Config::development()).map_err(|e| ConfigError::one(e.to_string()))?,
+            None => {
+                let [mut table, default] = [Config::development(), Config::default()].map(Table::try_from);
+                if let (Ok(table), Ok(default)) = (&mut table, &default) {
+                    origins.note(&differences(table, default), "", Origin::Development);
+                }
+                table.map_err(|e| ConfigError::one(e.to_string()))?
+            }
         };
-        overlay_environment(&mut table, &self.environment)?;
+        overlay_environment(&mut table, &self.environment, &mut origins)?;
         let mut config = Config::deserialize(table).map_err(|e| ConfigError::one(e.to_string()))?;
         if !self.listen.is_empty() {
             config.http.listen.clone_from(&self.listen);
+            origins.note_one("http.listen", Origin::Flag);
         }
         if let Some(workers) = self.workers {
             config.http.workers = workers;
+            origins.note_one("http.workers", Origin::Flag);
         }
-        ConfigError::unless_none(contradictions(&config).iter().map(Fault::to_string).collect())?;
-        Ok(config)
+        ConfigError::unless_none(
+            contradictions(&config, self.file.is_none()).iter().map(Fault::to_string).collect(),
+        )?;
+        Ok((config, origins))
     }
+}
+
+/// What `table` has that is not the same in `other`.
+fn differences(table: &Table, other: &Table) -> Table {
+    let differing = table.iter().filter_map(|(name, value)| match (value, other.get(name)) {
+        (Value::Table(inner), Some(Value::Table(other))) => {
+            let inner = differences(inner, other);
+            (!inner.is_empty()).then(|| (name.clone(), Value::Table(inner)))
+        }
+        (value, other) => (Some(value) != other).then(|| (name.clone(), value.clone())),
+    });
+    differing.collect()
 }
 
 /// Checks the text of a configuration file.
@@ -60,7 +94,7 @@ impl Layers {
 pub(crate) fn check(name: &str, text: &str) -> Result<(), ConfigError> {
     let config =
         Config::deserialize(parse(name, text)?).map_err(|e| ConfigError::one(format!("{name}: {e}")))?;
-    ConfigError::unless_none(placed(contradictions(&config), name, text))
+    ConfigError::unless_none(placed(contradictions(&config, false), name, text))
 }
 
 /// The settings in the text of a configuration file.
@@ -78,7 +112,11 @@ fn parse(name: &str, text: &str) -> Result<Table, ConfigError> {
 const PREFIX: &str = "ANTIPHON_";
 
 /// Lays the variables `ANTIPHON_SECTION__KEY` over the settings. Names with one underscore are not settings.
-fn overlay_environment(table: &mut Table, environment: &[(String, String)]) -> Result<(), ConfigError> {
+fn overlay_environment(
+    table: &mut Table,
+    environment: &[(String, String)],
+    origins: &mut Origins,
+) -> Result<(), ConfigError> {
     let mut settings: Vec<_> = environment
         .iter()
         .filter_map(|(variable, text)| Some((variable, variable.strip_prefix(PREFIX)?, text)))
@@ -90,7 +128,12 @@ fn overlay_environment(table: &mut Table, environment: &[(String, String)]) -> R
     for (variable, name, text) in settings {
         let path = name.to_ascii_lowercase().replace("__", ".");
         match setting(&path, text) {
-            Ok(value) => insert(table, &path, value),
+            Ok(value) => {
+                if let Value::Table(alone) = alone(&path, value.clone()) {
+                    origins.note(&alone, "", Origin::Environment);
+                }
+                insert(table, &path, value);
+            }
             Err(wrong) => problems.extend(wrong.iter().map(|problem| format!("{variable}: {problem}"))),
         }
     }

@@ -11,7 +11,9 @@ mod layers;
 mod print;
 pub(crate) mod proxy;
 mod schema;
+mod secret;
 pub(crate) mod server;
+mod shown;
 pub(crate) mod tls;
 
 use antiphon_hub::Span;
@@ -24,14 +26,15 @@ use channel::{Channel, Rpc};
 use client::Client;
 use proxy::{NamedProxy, Proxy};
 use server::{
-    Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll, Prometheus,
-    Shutdown, Sse, WebSocket,
+    Admin, Echo, EventSource, Events, Health, Http, HttpApi, HttpStream, Log, OpenTelemetry, Poll,
+    Prometheus, Shutdown, Sse, WebSocket,
 };
 use tls::{Http2, Tls};
 
 pub(crate) use layers::{Layers, check};
 pub(crate) use print::default_toml;
 pub(crate) use schema::json_schema;
+pub(crate) use shown::{Origins, Setting, shown};
 
 /// Every setting of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +56,7 @@ pub(crate) struct Config {
     pub(crate) proxies: Vec<NamedProxy>,
     pub(crate) events: Events,
     pub(crate) http_api: HttpApi,
+    pub(crate) admin: Admin,
     pub(crate) prometheus: Prometheus,
     pub(crate) health: Health,
     pub(crate) log: Log,
@@ -92,6 +96,7 @@ impl Config {
         config.channel.naming.namespace_boundary.clear();
         config.channel.naming.private_prefix.clear();
         config.http_api.insecure = true;
+        config.admin.enabled = true;
         config.prometheus.enabled = true;
         config
     }

@@ -149,6 +149,31 @@ pub(crate) struct HttpApi {
     pub(crate) insecure: bool,
 }
 
+/// The inspector at `/admin/`, and its API for scripts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Admin {
+    /// Serve them. Needs a password or a token; in development mode, where there is neither, the server makes a token at its start.
+    pub(crate) enabled: bool,
+    /// The password that people log in with.
+    pub(crate) password: String,
+    /// The token that scripts show, as "Authorization: Bearer TOKEN". People may log in with it as well.
+    pub(crate) token: String,
+    /// How long a login lasts.
+    pub(crate) session_ttl: Span,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            password: String::new(),
+            token: String::new(),
+            session_ttl: Span::seconds(12 * 3600),
+        }
+    }
+}
+
 /// Metrics for Prometheus, at `/metrics`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -1,4 +1,4 @@
-//! The demo's files as responses.
+//! Embedded files as responses.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 use crate::assets::Asset;
 
 /// The response to a `GET` of a file.
-pub(super) fn response(asset: &Asset, request: &HeaderMap) -> Response<Full<Bytes>> {
+pub(crate) fn response(asset: &Asset, request: &HeaderMap) -> Response<Full<Bytes>> {
     let fresh = request.get_all(IF_NONE_MATCH).iter().any(|tags| lists(tags.as_bytes(), asset.etag));
     let gzip = asset.gzip.filter(|_| takes_gzip(request));
     let mut response = Response::builder()

@@ -21,7 +21,7 @@ use super::h2;
 use super::head::{self, First, NoHead};
 use super::rewind::Rewind;
 use super::upgrade::{Kind, Upgrade};
-use super::{Taken, Then, router};
+use super::{Taken, Then, Visitor, router};
 use crate::metrics::Endpoint;
 use crate::resident::{self, Carrier, Connection, EventStream, Events};
 use crate::serve::Worker;
@@ -60,11 +60,12 @@ async fn converse(worker: Rc<Worker>, mut stream: Stream, peer: IpAddr, read: By
     };
 
     let then = Rc::new(RefCell::new(None));
+    let visitor = Visitor { peer, is_tls: stream.is_tls() };
     let (state, slot) = (Rc::clone(&worker), Rc::clone(&then));
     let service = service_fn(move |request| {
         let (state, slot) = (Rc::clone(&state), Rc::clone(&slot));
         Box::pin(async move {
-            let (response, then) = router::answer(&state, peer, request).await;
+            let (response, then) = router::answer(&state, visitor, request).await;
             let is_taken = matches!(then, Some(Then::Take(_)));
             *slot.borrow_mut() = then;
             if is_taken {

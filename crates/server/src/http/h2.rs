@@ -30,7 +30,7 @@ use tokio::task::spawn_local;
 use super::body::Body;
 use super::rewind::Rewind;
 use super::upgrade::Upgrade;
-use super::{Taken, Then, front, router};
+use super::{Taken, Then, Visitor, front, router};
 use crate::resident::Head;
 use crate::serve::{Seat, Worker};
 use crate::stream::{H2Stream, Stream};
@@ -55,9 +55,10 @@ const PIPE: usize = 16 * 1024;
 pub(super) async fn serve(worker: Rc<Worker>, stream: Stream, peer: IpAddr, first: Bytes, seat: Seat) {
     let config = worker.settings().config.http2.clone();
     worker.shared().counts.http2.add(1);
+    let visitor = Visitor { peer, is_tls: stream.is_tls() };
     let service = service_fn(move |request| {
         let worker = Rc::clone(&worker);
-        Box::pin(async move { io::Result::Ok(answer(&worker, peer, request).await) })
+        Box::pin(async move { io::Result::Ok(answer(&worker, visitor, request).await) })
     });
     let mut connection = http2::Builder::new(Here)
         .timer(TokioTimer::new())
@@ -97,10 +98,11 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Here {
     }
 }
 
-async fn answer(worker: &Rc<Worker>, peer: IpAddr, mut request: Request<Incoming>) -> Response<Body> {
+async fn answer(worker: &Rc<Worker>, visitor: Visitor, mut request: Request<Incoming>) -> Response<Body> {
     let is_head = request.method() == Method::HEAD;
     let upgrading = (request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
-    let (response, then) = router::answer(worker, peer, request).await;
+    let (response, then) = router::answer(worker, visitor, request).await;
+    let peer = visitor.peer;
     match (then, upgrading) {
         (Some(Then::Take(taken)), _) => return take(worker, peer, taken).await,
         (Some(Then::Upgrade(upgrade)), Some(upgrading)) => {

@@ -22,6 +22,8 @@ mod router;
 mod secure;
 mod upgrade;
 
+use std::net::IpAddr;
+
 use antiphon_hub::Origin;
 use antiphon_hub::protocol::PollRequest;
 use bytes::Bytes;
@@ -29,9 +31,19 @@ use bytes::Bytes;
 use crate::resident::{Dialect, Reply, Wish};
 use crate::serve::Pass;
 
+pub(crate) use asset::response as file;
 pub(crate) use front::{go_on, serve};
 pub(crate) use name::decode as percent_decode;
+pub(crate) use name::query;
 pub(crate) use secure::serve as serve_tls;
+
+/// Who a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visitor {
+    pub(crate) peer: IpAddr,
+    /// The connection speaks TLS here. One before a proxy is not known of.
+    pub(crate) is_tls: bool,
+}
 
 /// What follows a response, or stands for it.
 #[derive(Debug)]

@@ -21,7 +21,7 @@ pub(super) fn parse(segment: &str, limit: usize) -> Result<String, String> {
 }
 
 /// The first value of a parameter in a query.
-pub(super) fn query(query: Option<&str>, name: &str) -> Option<String> {
+pub(crate) fn query(query: Option<&str>, name: &str) -> Option<String> {
     queries(query, name).next()
 }
 

@@ -16,10 +16,10 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::downlink::{self, Downlink};
 use super::upgrade::{self, Upgrade};
-use super::{Then, asset, guard};
+use super::{Then, Visitor, asset, guard};
 use crate::metrics::{ApiOutcome, Endpoint};
 use crate::serve::{Full as GateFull, Settings, Transport, Worker};
-use crate::{api, assets, metrics};
+use crate::{admin, api, assets, metrics};
 
 /// A response, and what follows it or stands for it.
 pub(super) type Answer = (Response<Full<Bytes>>, Option<Then>);
@@ -28,11 +28,14 @@ pub(super) type Answer = (Response<Full<Bytes>>, Option<Then>);
 const BODY: usize = 16 * 1024 * 1024;
 
 /// Answers a request.
-pub(super) async fn answer(worker: &Rc<Worker>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(worker: &Rc<Worker>, visitor: Visitor, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let settings = worker.settings();
     let route = route(parts.uri.path(), &settings);
-    let answer = answer_at(worker, &settings, peer, &parts, body, route).await;
+    let mut answer = answer_at(worker, &settings, visitor, &parts, body, route).await;
+    if let Route::Admin = route {
+        admin::secure(&mut answer.0);
+    }
     worker.shared().counts.request(route.endpoint(), answer.0.status().as_u16());
     answer
 }
@@ -40,12 +43,13 @@ pub(super) async fn answer(worker: &Rc<Worker>, peer: IpAddr, request: Request<I
 async fn answer_at(
     worker: &Rc<Worker>,
     settings: &Settings,
-    peer: IpAddr,
+    visitor: Visitor,
     parts: &request::Parts,
     body: Incoming,
     route: Route<'_>,
 ) -> Answer {
     let has_body = !body.is_end_stream();
+    let peer = visitor.peer;
     if let Err((status, sentence)) = guard::check(parts, settings.loopback_only) {
         return closing(refusal(peer, &Refusal::application(status, &sentence)), has_body);
     }
@@ -56,6 +60,9 @@ async fn answer_at(
         let response = api_answer(worker, settings, parts, method, body).await;
         worker.shared().counts.api(method, outcome(&response));
         return (response, None);
+    }
+    if let Route::Admin = route {
+        return (admin::answer(worker, settings, visitor, parts, body).await, None);
     }
     let answer = match route {
         Route::Socket(socket) => upgrade(worker, settings, peer, parts, socket),
@@ -74,7 +81,7 @@ async fn answer_at(
         Route::Ready => (plain(StatusCode::OK, "ready\n"), None),
         Route::Metrics => (metrics::answer(worker.shared()), None),
         Route::OpenApi => (api::open_api(), None),
-        Route::Api(_) | Route::Downlink(_) | Route::None => (nothing(), None),
+        Route::Api(_) | Route::Downlink(_) | Route::Admin | Route::None => (nothing(), None),
     };
     closing(answer, has_body)
 }
@@ -176,6 +183,8 @@ enum Route<'p> {
     Socket(Socket<'p>),
     Downlink(Downlink),
     Asset(assets::Asset),
+    /// The inspector: everything at and below `/admin`.
+    Admin,
     Health,
     Ready,
     Metrics,
@@ -200,6 +209,7 @@ impl Route<'_> {
             Self::Downlink(Downlink::Events) => Endpoint::EventSource,
             Self::Downlink(Downlink::Emulation) => Endpoint::Emulation,
             Self::Asset(_) => Endpoint::Asset,
+            Self::Admin => Endpoint::Admin,
             Self::Health | Self::Ready => Endpoint::Health,
             Self::Metrics => Endpoint::Metrics,
             Self::OpenApi | Self::Api(_) => Endpoint::Api,
@@ -244,7 +254,11 @@ fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
         "/metrics" if config.prometheus.enabled => return Route::Metrics,
         "/api/openapi.json" if !config.http_api.disabled => return Route::OpenApi,
         "/api" if !config.http_api.disabled => return Route::Api(""),
+        "/admin" if config.admin.enabled => return Route::Admin,
         _ => {}
+    }
+    if config.admin.enabled && path.starts_with("/admin/") {
+        return Route::Admin;
     }
     if let Some(method) = path.strip_prefix("/api/").filter(|_| !config.http_api.disabled) {
         return Route::Api(method);
@@ -257,7 +271,7 @@ fn route<'p>(path: &'p str, settings: &Settings) -> Route<'p> {
     match path.strip_prefix("/raw/") {
         Some(channel) if !channel.contains('/') => Route::Socket(Socket::Raw(channel)),
         Some(_) => Route::None,
-        None if settings.development => assets::asset(path).map_or(Route::None, Route::Asset),
+        None if settings.development => assets::demo(path).map_or(Route::None, Route::Asset),
         None => Route::None,
     }
 }

@@ -20,6 +20,7 @@ pub(crate) enum Endpoint {
     Api,
     Metrics,
     Health,
+    Admin,
     Asset,
     /// Nothing stands there.
     None,
@@ -28,7 +29,7 @@ pub(crate) enum Endpoint {
 }
 
 /// In the order of [`Endpoint`].
-const ENDPOINTS: [&str; 14] = [
+const ENDPOINTS: [&str; 15] = [
     "websocket",
     "http_stream",
     "sse",
@@ -40,14 +41,15 @@ const ENDPOINTS: [&str; 14] = [
     "api",
     "metrics",
     "health",
+    "admin",
     "asset",
     "none",
     "unread",
 ];
 
 /// The statuses that the server gives.
-const STATUSES: [u32; 20] =
-    [101, 200, 204, 304, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 421, 426, 429, 431, 500, 503];
+const STATUSES: [u32; 21] =
+    [101, 200, 204, 304, 308, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 421, 426, 429, 431, 500, 503];
 
 /// How a request to the server API ends. `/api` leaves it in the response's extensions; else the status says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

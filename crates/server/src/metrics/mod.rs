@@ -25,6 +25,8 @@ use crate::serve::Shared;
 pub(crate) use counts::{ApiOutcome, Counts, Endpoint};
 use page::Page;
 
+pub(crate) use process::Usage;
+
 /// Answers a scrape.
 pub(crate) fn answer(shared: &Arc<Shared>) -> Response<Full<Bytes>> {
     let mut registry = Registry::default();

@@ -26,7 +26,6 @@ struct Process {
 
 impl Process {
     fn read() -> Self {
-        let text = |path| fs::read_to_string(path).unwrap_or_default();
         Self {
             open_files: open_files(),
             file_limit: rlimit::getrlimit(rlimit::Resource::NOFILE).ok().map(|(soft, _)| soft),
@@ -53,6 +52,10 @@ impl Process {
     }
 }
 
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
 /// The number behind a name at the start of a line.
 fn number(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -65,6 +68,23 @@ fn open_files() -> Option<u64> {
     match fs::metadata(directory).ok()?.len() {
         0 => Some(fs::read_dir(directory).ok()?.count() as u64),
         count => Some(count),
+    }
+}
+
+/// What the process uses, without what takes longer to find out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    /// Resident memory, in bytes.
+    pub(crate) memory: Option<u64>,
+    /// Seconds of a processor, since the start.
+    pub(crate) cpu: Option<f64>,
+}
+
+impl Usage {
+    pub(crate) fn read() -> Self {
+        let Process { resident, cpu, .. } =
+            Process::parse(&text("/proc/self/status"), &text("/proc/self/stat"), "");
+        Self { memory: resident, cpu }
     }
 }
 
@@ -113,5 +133,7 @@ mod tests {
         let Process { resident, threads, open_files, file_limit, start, .. } = Process::read();
         assert!(resident > Some(0) && threads > Some(0) && start > Some(0.0));
         assert!(open_files > Some(0) && open_files < file_limit);
+        let Usage { memory, cpu } = Usage::read();
+        assert!(memory > Some(0) && cpu >= Some(0.0));
     }
 }

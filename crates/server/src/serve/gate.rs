@@ -1,17 +1,15 @@
 //! How many connections come in: in all, and from one address.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use antiphon_hub::metrics::{Counter, Gauge};
 
-const SECOND: Duration = Duration::from_secs(1);
+use super::rates::{Rate, Rates};
 
-/// Addresses that are remembered at most. Beyond that the oldest knowledge is dropped, in favour of those who come.
-const ADDRESSES: usize = 100_000;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +56,6 @@ struct Tally {
     slow: Counter,
 }
 
-/// For each address, when it would have used up what it had, had it kept to the rate.
-#[derive(Debug, Default)]
-struct Rates {
-    due: HashMap<IpAddr, Instant>,
-    swept: Option<Instant>,
-}
-
 /// Why a connection is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Full {
@@ -92,7 +83,10 @@ impl Gate {
         limit: usize,
         rate: u32,
     ) -> Result<Pass, Full> {
-        if rate > 0 && !self.rates.lock().unwrap_or_else(PoisonError::into_inner).allow(address, now, rate) {
+        let rate = (rate > 0).then_some(Rate { count: rate, period: SECOND });
+        let is_allowed =
+            |rate| self.rates.lock().unwrap_or_else(PoisonError::into_inner).allow(address, now, rate);
+        if !rate.is_none_or(is_allowed) {
             return Err(Full::FromAddress);
         }
         let before = self.open.fetch_add(1, Ordering::Relaxed);
@@ -113,34 +107,6 @@ impl Gate {
     /// How many connections had to end because the peer read too slowly.
     pub(crate) fn slow(&self, transport: Transport) -> u64 {
         self.tally(transport).slow.value()
-    }
-}
-
-impl Rates {
-    fn allow(&mut self, address: IpAddr, now: Instant, rate: u32) -> bool {
-        // One who has rested for a second has everything again: it need not be remembered.
-        if self.swept.is_none_or(|swept| swept + SECOND <= now) || self.due.len() >= ADDRESSES {
-            self.due.retain(|_, due| *due > now);
-            self.swept = Some(now);
-        }
-        if self.due.len() >= ADDRESSES {
-            self.due.clear();
-        }
-        let due = self.due.entry(subnet(address)).or_insert(now);
-        let next = (*due).max(now) + SECOND / rate;
-        let is_allowed = next <= now + SECOND;
-        if is_allowed {
-            *due = next;
-        }
-        is_allowed
-    }
-}
-
-/// Whoever has an IPv6 address has a whole /64 of them (RFC 6177 §2).
-fn subnet(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 => v4,
     }
 }
 

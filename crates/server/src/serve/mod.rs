@@ -3,11 +3,13 @@
 mod assembly;
 mod gate;
 mod listener;
+mod rates;
 mod roster;
 mod settings;
 mod worker;
 
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::admin::{Door, Series};
+use crate::agent;
 use crate::backend::Client;
 use crate::cli::ServeArgs;
 use crate::config::{Config, Layers};
@@ -31,6 +35,7 @@ pub(crate) use assembly::Application;
 use listener::Listening;
 
 pub(crate) use gate::{Full, Gate, Pass, Transport};
+pub(crate) use rates::{Rate, Rates};
 pub(crate) use roster::{Roster, Seat};
 pub(crate) use settings::Settings;
 pub(crate) use worker::Worker;
@@ -46,9 +51,15 @@ pub(crate) struct Shared {
     /// For the listeners that speak TLS; none if there is none.
     pub(crate) tls: Option<Tls>,
     pub(crate) outboxes: Outboxes,
+    /// Who gets at the inspector.
+    pub(crate) door: Door,
+    /// How the server has been doing.
+    pub(crate) series: Arc<Series>,
+    /// The configuration file; none in development mode.
+    pub(crate) file: Option<PathBuf>,
 }
 
-/// How often what has expired is forgotten.
+/// How often what has expired is forgotten, and how often the server looks at how it does.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Runs the server until a signal ends it.
@@ -65,7 +76,7 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         listen: args.listen,
         workers: args.workers,
     };
-    let config = layers.resolve().map_err(|e| e.to_string())?;
+    let (config, origins) = layers.resolve_with_origins().map_err(|e| e.to_string())?;
     let exposed = config.http.addresses().find(|address| !address.ip().is_loopback());
     if let (true, false, Some(address)) = (development, args.insecure, exposed) {
         return Err(format!(
@@ -104,7 +115,8 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         let listeners = listeners.into_iter().map(|socket| Listening { socket, is_tls });
         sockets.iter_mut().zip(listeners).for_each(|(sockets, listening)| sockets.push(listening));
     }
-    let settings = Settings::new(config, development)?;
+    let door = Door::new(&config.admin, development)?;
+    let settings = Settings::new(config, origins, development)?;
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::new(Shared {
         settings: ArcSwap::from_pointee(settings),
@@ -115,6 +127,9 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
         application,
         tls,
         outboxes: outboxes.into(),
+        door,
+        series: Arc::default(),
+        file: layers.file.clone(),
     });
 
     // Before anybody knows that the server is there, and may signal it.
@@ -139,7 +154,10 @@ pub(crate) fn run(args: ServeArgs, log: Option<&str>) -> Result<(), String> {
     if let (Some(keeper), Some(tls)) = (keeper, shared.tls.clone()) {
         runtime.spawn(keeper.keep(tls));
     }
-    announce(&shared.settings.load(), &urls);
+    if development {
+        runtime.spawn(agent::feed(Arc::clone(&shared)));
+    }
+    announce(&shared, &urls);
     let outcome = runtime.block_on(supervise(&shared, &layers, &drain, endings, signals));
     if let Some(exporter) = exporter {
         runtime.block_on(exporter.flush());
@@ -188,7 +206,10 @@ async fn supervise(
                 Ok(()) => tracing::info!("SIGHUP: the settings were read again"),
                 Err(error) => tracing::error!("SIGHUP: the settings stay as they were: {error}"),
             },
-            _ = tick.tick() => shared.node.tick(),
+            _ = tick.tick() => {
+                shared.node.tick();
+                shared.series.sample(shared);
+            }
             // A worker ends by itself only when it fails.
             ending = endings.recv() => return Err(failure(ending)),
         }
@@ -238,7 +259,7 @@ fn tls(config: &Config, development: bool) -> Result<Option<(Tls, Option<Keeper>
 /// # Errors
 /// When the settings are wrong, or one that holds for the whole run has changed; then nothing has.
 fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
-    let config = layers.resolve().map_err(|e| e.to_string())?;
+    let (config, origins) = layers.resolve_with_origins().map_err(|e| e.to_string())?;
     let before = shared.settings.load();
     if config.http != before.config.http {
         return Err("[http] cannot change while the server runs".into());
@@ -256,7 +277,7 @@ fn reload(shared: &Shared, layers: &Layers) -> Result<(), String> {
         config.tls.has_files().then(|| tls::load(&config.tls.cert, &config.tls.key)).transpose()?;
     let (rules, keys) = shared.application.rules(&config)?;
     shared.application.reload(&config)?;
-    let settings = Settings::new(config, before.development)?;
+    let settings = Settings::new(config, origins, before.development)?;
     shared.node.reload(rules, keys);
     if let (Some(tls), Some(identity)) = (&shared.tls, identity) {
         tls.show(identity);
@@ -280,14 +301,15 @@ fn failure(ending: Option<io::Result<()>>) -> String {
 }
 
 /// Says where the server is: for programs a line for each address on standard output, for people the rest on standard error.
-fn announce(settings: &Settings, urls: &[String]) {
+fn announce(shared: &Shared, urls: &[String]) {
     let mut out = String::new();
     for url in urls {
         out.push_str(&format!("listening on {url}\n"));
     }
     // A reader that does not care is no reason to stop.
     let _ = io::stdout().write_all(out.as_bytes());
-    if let (true, Some(first)) = (settings.development, urls.first()) {
+    if let (true, Some(first)) = (shared.settings.load().development, urls.first()) {
+        let token = shared.door.made().map_or(String::new(), |token| format!("#token={token}"));
         let socket = first.replacen("http", "ws", 1);
         let _ = write!(
             io::stderr(),
@@ -300,6 +322,7 @@ fn announce(settings: &Settings, urls: &[String]) {
              \n    echo            {socket}/echo\
              \n    server API      {first}/api\
              \n    metrics         {first}/metrics\
+             \n    inspector       {first}/admin/{token}\
              \n\n  Start it with --config FILE to set it up for others. Ctrl-C ends it.\n\n",
             env!("CARGO_PKG_VERSION")
         );

@@ -8,7 +8,7 @@ use antiphon_proto::{Config as SocketConfig, KeepAliveConfig, Limits};
 
 use super::assembly;
 use crate::api::Access;
-use crate::config::Config;
+use crate::config::{Config, Origins};
 
 /// The largest message and frame of `/echo`.
 const ECHO_SIZE: u64 = 16 * 1024 * 1024;
@@ -19,6 +19,8 @@ const ECHO_FRAGMENTS: u32 = 131_072;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
+    /// Where the configuration comes from.
+    pub(crate) origins: Origins,
     /// No configuration file: the demo is served.
     pub(crate) development: bool,
     /// Requests must name this machine in their Host, so that no page elsewhere gets at a development server by a name
@@ -40,7 +42,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// # Errors
     /// When an allowed origin is none.
-    pub(crate) fn new(config: Config, development: bool) -> Result<Self, String> {
+    pub(crate) fn new(config: Config, origins: Origins, development: bool) -> Result<Self, String> {
         let allowed = &config.client.allowed_origins;
         let is_any_origin = allowed.iter().any(|origin| origin == "*");
         let origin = if is_any_origin {
@@ -79,6 +81,7 @@ impl Settings {
             forwarded_headers: assembly::forwarded_headers(&config),
             access: Access::new(&config.http_api.key, config.http_api.insecure),
             config,
+            origins,
         })
     }
 }
