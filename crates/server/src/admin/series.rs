@@ -106,7 +106,6 @@ impl Series {
     }
 
     /// The newest point; none in the first second.
-    #[allow(dead_code, reason = "for the report of the development server about itself")]
     pub(crate) fn latest(&self) -> Option<Arc<Point>> {
         self.lock().points.back().cloned()
     }
