@@ -14,14 +14,14 @@ export function openBrowser(flags = []) {
 
 /**
  * Opens a tab and notes every error that its console shows. Chromium itself writes one for each WebSocket that cannot
- * connect, so those, and only those, are expected while `outage.on` is true.
+ * connect, so those, and only those, are expected while `outage.on` is true. Everything else that is logged goes to `log`.
  */
-export async function openTab(context, url, errors, outage = { on: false }) {
+export async function openTab(context, url, errors, outage = { on: false }, log = () => {}) {
   const page = await context.newPage()
   page.setDefaultTimeout(15_000)
   page.on('pageerror', (error) => errors.push(`${page.url()}: ${error.stack ?? error.message}`))
   page.on('console', (message) => {
-    if (message.type() !== 'error') return
+    if (message.type() !== 'error') return log(message.text())
     if (outage.on && /^WebSocket connection to '[^']+' failed/.test(message.text())) return
     errors.push(`${page.url()}: ${message.text()}`)
   })

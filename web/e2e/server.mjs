@@ -10,9 +10,9 @@ const STOP_LIMIT = 15_000
 /**
  * The server under test. With ANTIPHON_BIN (a command, arguments allowed) the tests start it on a free port and can
  * stop and start it; with ANTIPHON_URL alone they use the server that runs there. With `tls` it speaks HTTPS, with a
- * certificate that it makes for itself.
+ * certificate that it makes for itself; `env` sets it up.
  */
-export async function serverUnderTest({ tls = false } = {}) {
+export async function serverUnderTest({ tls = false, env = {} } = {}) {
   const { ANTIPHON_BIN: command, ANTIPHON_URL: given } = process.env
   if (!command && !given) {
     throw new Error('Set ANTIPHON_BIN to the server binary (for example ../target/debug/antiphon), or ANTIPHON_URL to a running server.')
@@ -26,7 +26,7 @@ export async function serverUnderTest({ tls = false } = {}) {
     canRestart: true,
     async start() {
       const [program, ...args] = command.split(/\s+/)
-      child = spawn(program, [...args, 'serve', '--listen', new URL(url).host, ...(tls ? ['--tls-dev'] : [])], { stdio: ['ignore', 'ignore', 'inherit'] })
+      child = spawn(program, [...args, 'serve', '--listen', new URL(url).host, ...(tls ? ['--tls-dev'] : [])], { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } })
       let failure
       child.once('error', (error) => (failure = error))
       await waitFor(url, () => failure ?? (child.exitCode === null ? undefined : new Error(`${command} ended with status ${child.exitCode}`)))

@@ -3,7 +3,7 @@ import { Emitter } from './emitter.ts'
 import { AntiphonError, codes } from './errors.ts'
 import { TOKEN_EXPIRED, UNRECOVERABLE_POSITION, type Command, type Position, type Publication, type Push, type Reply, type SubscribeRequest, type SubscribeResult, type WireInfo } from './protocol.ts'
 import type { Kind } from './session.ts'
-import { Pass, toError } from './token.ts'
+import { Pass, toError, type TokenSource } from './token.ts'
 import type { Channel, ChannelEvents, ChannelOptions, ChannelState, ClientInfo, History, HistoryOptions, Message, Unsubscribed } from './types.ts'
 
 /** What a channel needs of its client. */
@@ -27,9 +27,9 @@ export class ChannelCore<T> implements Channel<T> {
   position: Position | undefined
 
   readonly #host: Host
-  readonly #options: ChannelOptions<T>
   readonly #events = new Emitter<ChannelEvents<T>>()
-  readonly #pass: Pass
+  #options: ChannelOptions<T>
+  #pass: Pass
   #state: ChannelState = 'unsubscribed'
   /** Whether the application wants it, or the server. */
   #isWanted = false
@@ -47,11 +47,7 @@ export class ChannelCore<T> implements Channel<T> {
     this.#options = options
     this.#host = host
     this.position = options.since
-    this.#pass = new Pass(options.token, (token) => { this.#refresh(token) }, (error) => {
-      this.#events.emit('error', error)
-      if (error.isTemporary) this.#pass.retry(this.#delay())
-      else this.#leave({ code: error.code, reason: error.message }, true)
-    })
+    this.#pass = this.#passOf(options.token)
   }
 
   get state(): ChannelState {
@@ -64,6 +60,19 @@ export class ChannelCore<T> implements Channel<T> {
 
   on<Name extends keyof ChannelEvents<T>>(name: Name, listener: (event: ChannelEvents<T>[Name]) => void): () => void {
     return this.#events.on(name, listener)
+  }
+
+  /** Takes further options. */
+  configure(options: ChannelOptions<T>): void {
+    const isJoinLeaveNew = options.joinLeave === true && this.#options.joinLeave !== true
+    this.#options = { ...this.#options, ...options }
+    if (!this.#isWanted) {
+      this.position = options.since ?? this.position
+      if (options.token !== undefined) this.#pass = this.#passOf(options.token)
+    } else if (isJoinLeaveNew && !this.#isServerSide) {
+      this.#release()
+      this.#request()
+    }
   }
 
   subscribe(): Promise<void> {
@@ -259,14 +268,25 @@ export class ChannelCore<T> implements Channel<T> {
     clearTimeout(this.#timer)
     this.#pass.stop()
     this.position = undefined
-    if (isTold && this.#host.isBegun()) {
-      const nothing = (): void => undefined
-      this.#host.tie({ unsubscribe: { channel: this.name } }, nothing, nothing)
-    }
+    if (isTold) this.#release()
     this.#ready?.reject(new AntiphonError(why.code, `Not subscribed to ${this.name}: ${why.reason}`))
     this.#ready = undefined
     this.#enter('unsubscribed')
     this.#events.emit('unsubscribed', why)
+  }
+
+  /** Tells the server that we have left. */
+  #release(): void {
+    const nothing = (): void => undefined
+    if (this.#host.isBegun()) this.#host.tie({ unsubscribe: { channel: this.name } }, nothing, nothing)
+  }
+
+  #passOf(token: TokenSource | undefined): Pass {
+    return new Pass(token, (token) => { this.#refresh(token) }, (error) => {
+      this.#events.emit('error', error)
+      if (error.isTemporary) this.#pass.retry(this.#delay())
+      else this.#leave({ code: error.code, reason: error.message }, true)
+    })
   }
 
   #refresh(token: string): void {

@@ -201,7 +201,11 @@ export class Connection {
       onclose: (end) => { this.#onclose(line, end) },
     }
     const patience = Math.min(this.#options.timeout * 2 ** Math.floor(this.#failures / 2), LONGEST_TIMEOUT)
-    line.timer = setTimeout(() => { this.#onclose(line, { code: 0, reason: `${name} did not answer` }) }, patience)
+    line.timer = setTimeout(() => {
+      // Whatever holds one stream back holds back the other as well: a poll is next.
+      if (name === 'http_stream' && line === this.#line) this.#route.failed('sse')
+      this.#onclose(line, { code: 0, reason: `${name} did not answer` })
+    }, patience)
     line.link = this.#options.transports[name](start)
     return line
   }

@@ -22,6 +22,8 @@ export const codes = {
   unauthorized: 15,
   /** An iterator was not read for so long that more messages wait than it may keep. */
   behind: 16,
+  /** Tabs that share a connection have different options. */
+  differs: 17,
 } as const
 
 /** Why a command, a subscription or a connection failed. */

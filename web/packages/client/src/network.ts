@@ -90,8 +90,8 @@ export class Watch {
 export interface Signs {
   /** Something has changed: look whether the connection lives, and do not wait with the next attempt. `isOtherNetwork`: what failed may work now. */
   changed(isOtherNetwork: boolean): void
-  /** The page is left for good. */
-  left(): void
+  /** The page is left: for good, or to be kept as it is by the browser, which may show it again. */
+  left(isKept: boolean): void
 }
 
 /** Listens to the page, where there is one. Gives what ends that. */
@@ -105,10 +105,7 @@ export function listen(signs: Signs): () => void {
   on(page as EventTarget, 'online', () => { signs.changed(true) })
   on(page as EventTarget, 'offline', () => { signs.changed(false) })
   on(page as EventTarget, 'pageshow', () => { signs.changed(false) })
-  on(page as EventTarget, 'pagehide', (event) => {
-    // Where the browser keeps the page it may come back, and goes on with its session.
-    if (!(event as PageTransitionEvent).persisted) signs.left()
-  })
+  on(page as EventTarget, 'pagehide', (event) => { signs.left((event as PageTransitionEvent).persisted) })
   if (typeof document !== 'undefined') {
     on(document, 'visibilitychange', () => {
       if (document.visibilityState === 'visible') signs.changed(false)

@@ -1,3 +1,5 @@
+import type { Fate } from './errors.ts'
+
 /**
  * The client protocol in JSON: Centrifugo's, version 2, with the session of `docs/src/session.md`. Names are those of the wire.
  *
@@ -84,6 +86,8 @@ export interface ErrorReply {
   readonly message?: string
   /** Whether the same command may succeed later. */
   readonly temporary?: boolean
+  /** From the host of a shared connection, where it is another one than `refused`. */
+  readonly fate?: Fate
 }
 
 /** What ends some time. */

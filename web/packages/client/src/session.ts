@@ -102,9 +102,9 @@ export class Session {
     return this.#id
   }
 
-  /** Adds a command, whose data is written down at once. It fails at once where it is too much. */
-  add(command: Command, kind: Kind, done: Done, fail: Fail): void {
-    const id = command.send === undefined ? this.nextId() : undefined
+  /** Adds a command, whose data is written down at once. It fails at once where it is too much. The server answers all but `send`. */
+  add(command: Command, kind: Kind, done: Done, fail: Fail, isAnswered = command.send === undefined): void {
+    const id = isAnswered ? this.nextId() : undefined
     let text: string
     try {
       text = JSON.stringify(id === undefined ? command : { id, ...command })
@@ -158,7 +158,7 @@ export class Session {
     this.cover(entry.n)
     const { error } = reply
     if (error === undefined) entry.done(reply)
-    else entry.fail(new AntiphonError(error.code, error.message ?? '', 'refused', error.temporary))
+    else entry.fail(new AntiphonError(error.code, error.message ?? '', error.fate, error.temporary))
     return true
   }
 

@@ -1,7 +1,8 @@
 import type { Backoff } from './backoff.ts'
 import type { AntiphonError } from './errors.ts'
-import type { ConnectRequest, ConnectResult, Push } from './protocol.ts'
+import type { Command, ConnectRequest, ConnectResult, Push, SubscribeRequest } from './protocol.ts'
 import type { TransportName } from './route.ts'
+import type { Done, Fail, Kind } from './session.ts'
 import type { Start, Transport } from './transport/transport.ts'
 
 /** Where the connection stands, for people to see. */
@@ -47,4 +48,28 @@ export interface Above {
   /** The server has answered `connect`, in whatever session. */
   connected(result: ConnectResult): void
   push(push: Push): void
+}
+
+/** What a client stands on: a connection of its own, or its part of one that tabs share. */
+export interface Below {
+  readonly state: ConnectionState
+  /** Whether there is a session. */
+  readonly isBegun: boolean
+  connect(): void
+  disconnect(): void
+  /** See `Session.add`. */
+  add(command: Command, kind: Kind, done: Done, fail: Fail): void
+  /** Something about the network may have changed. */
+  doubt(isOtherNetwork: boolean): void
+  /** The browser keeps the page, which does not run until it is shown again. */
+  rest(): void
+  cut(): void
+  forbid(transport: TransportName): void
+  allow(transport: TransportName): void
+}
+
+/** What is told to who stands on it, and asked. */
+export interface Upper extends Omit<Above, 'request' | 'connected'> {
+  /** Where the client is in the channels that the server has subscribed it to. */
+  subs(): Readonly<Record<string, SubscribeRequest>>
 }

@@ -26,6 +26,8 @@ export interface ServerSession {
 interface Stream {
   readonly epoch: string
   readonly publications: Publication[]
+  /** The offset of the oldest that is kept. */
+  first?: number
 }
 
 export class FakeServer {
@@ -211,8 +213,12 @@ export class FakeServer {
     if (subscribe !== undefined) return { subscribe: this.#subscribe(session, subscribe) }
     if (unsubscribe !== undefined) session.channels.delete(unsubscribe.channel)
     if (history !== undefined) {
-      const { publications, epoch } = this.#stream(history.channel)
-      return { history: { publications: publications.slice(-(history.limit ?? 0)), epoch, offset: publications.length } }
+      const { limit = 0, since, reverse = false } = history
+      const { publications, epoch, first = 1 } = this.#stream(history.channel)
+      if (since !== undefined && since.epoch !== epoch) return { error: { code: 112, message: 'unrecoverable position' } }
+      const wanted = publications.filter(({ offset = 0 }) => offset >= first && (since === undefined || (reverse ? offset < since.offset : offset > since.offset)))
+      const found = reverse ? wanted.reverse() : wanted
+      return { history: { publications: limit < 0 ? found : found.slice(0, limit), epoch, offset: publications.length } }
     }
     if (presence !== undefined) return { presence: { presence: { [session.client]: { user: '42', client: session.client, conn_info: { name: 'Ann' } } } } }
     if (rpc !== undefined) return { rpc: { data: rpc.data } }
@@ -225,7 +231,7 @@ export class FakeServer {
     const stream = this.#stream(channel)
     const position = { recoverable: true, positioned: true, epoch: stream.epoch }
     if (recover !== true) return { ...position, offset: stream.publications.length }
-    if (epoch !== stream.epoch) return { ...position, offset: stream.publications.length, was_recovering: true }
+    if (epoch !== stream.epoch || offset + 1 < (stream.first ?? 1)) return { ...position, offset: stream.publications.length, was_recovering: true }
     return { ...position, offset, was_recovering: true, recovered: true, publications: stream.publications.slice(offset) }
   }
 
