@@ -9,7 +9,7 @@ export default ts.config(
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {
-    files: ['apps/**/*.{ts,vue}'],
+    files: ['apps/**/*.{ts,vue}', 'packages/ui/**/*.{ts,vue}'],
     extends: [
       ts.configs.strictTypeChecked,
       ts.configs.stylisticTypeChecked,
@@ -35,6 +35,10 @@ export default ts.config(
       // `for` and `id` are enough for a label; nesting as well is not needed.
       'vuejs-accessibility/label-has-for': ['error', { required: { some: ['nesting', 'id'] } }],
       'vuejs-accessibility/form-control-has-label': 'off',
+      // Numbers in sentences are clear as they are.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // A room of the demo is the folder that it stands in.
+      'vue/multi-word-component-names': ['error', { ignores: ['Room', 'Sparkline'] }],
       'max-lines': ['error', 250],
     },
   },
