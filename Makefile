@@ -12,9 +12,10 @@ SECONDS = 60
 CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
+# The pages of both apps, and the packages that they are made of: one build for all.
 APP := web/apps/demo/dist/index.html
-APP_SOURCES := $(shell find web/apps -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
 CLIENT := web/packages/client/dist/index.js
+APP_SOURCES := $(shell find web/apps web/packages web/build -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
 CLIENT_SOURCES := $(shell find web/packages/client/src -type f 2>/dev/null)
 NODE_MODULES := web/node_modules/.package-lock.json
 # One set of features for all that CI builds, so that each crate is built once.
@@ -24,7 +25,7 @@ CONFORMANCE := ANTIPHON_BIN=$(BINARIES)/antiphon ECHO_CLIENT_BIN=$(BINARIES)/exa
 	ECHO_SERVER_BIN=$(BINARIES)/examples/echo_server
 
 help:
-	@echo 'make run           build everything and serve the chat on http://127.0.0.1:8000'
+	@echo 'make run           build everything and serve the demo on http://127.0.0.1:8000'
 	@echo 'make test          run every test, in the browser too; installs what it needs'
 	@echo 'make lint          formatting, lints, documentation, rules of the house'
 	@echo 'make bench         compare with other servers (30 minutes; ARGS=--quick for 3)'
@@ -36,7 +37,7 @@ help:
 	@echo 'make clean         remove what was built'
 
 # The development profile, which the tests build as well: from nothing either profile takes about a minute on two
-# cores, and it is optimised enough that the chat answers at once. For figures: make bench.
+# cores, and it is optimised enough that the demo answers at once. For figures: make bench.
 run: web
 	cargo run --package antiphon -- serve $(ARGS)
 
@@ -51,7 +52,7 @@ $(CLIENT): $(CLIENT_SOURCES) $(NODE_MODULES)
 	@touch $@
 
 $(NODE_MODULES): web/package-lock.json web/package.json $(wildcard web/*/*/package.json)
-	@command -v npm >/dev/null || { echo 'The chat page is built with Node 20.19 or later, and there is no npm here. Without it: cargo run -p antiphon -- serve, then open /plain.html' >&2; exit 1; }
+	@command -v npm >/dev/null || { echo 'The pages are built with Node 20.19 or later, and there is no npm here. Without it: cargo run -p antiphon -- serve, then open /plain.html' >&2; exit 1; }
 	cd web && npm ci --no-progress
 	@touch $@
 
@@ -83,7 +84,7 @@ test-fuzz:
 	CARGO_TARGET_DIR=fuzz/target timeout 300 cargo test --quiet --manifest-path fuzz/Cargo.toml
 
 test-e2e: binaries
-	CHROMIUM=$$(.ci/prepare) && export CHROMIUM && cd web && ANTIPHON_BIN=$(BINARIES)/antiphon timeout 300 npm run e2e
+	CHROMIUM=$$(.ci/prepare) && export CHROMIUM && cd web && ANTIPHON_BIN=$(BINARIES)/antiphon timeout 900 npm run e2e
 
 # Clients whose transports are killed and changed all the time lose nothing, and repeat nothing. CHAOS makes it longer.
 CHAOS = --clients 5 --seconds 8 --every 500

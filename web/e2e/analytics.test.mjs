@@ -66,7 +66,10 @@ test('the line that the page shows adds an order in each tab', async () => {
   const line = await one.getByLabel('the command that adds an event', { exact: true }).textContent()
   assert.match(line, /^curl http\S+\/api\/publish -d '/)
   await promisify(execFile)('bash', ['-c', `${line} --silent --fail`])
-  for (const page of [one, other]) assert.deepEqual(await row(page, 'Paper star').getByRole('cell').allTextContents(), ['0', '0', '1', '€13'])
+  for (const page of [one, other]) {
+    await row(page, 'Paper star').waitFor()
+    assert.deepEqual(await row(page, 'Paper star').getByRole('cell').allTextContents(), ['0', '0', '1', '€13'])
+  }
   await same()
 })
 

@@ -1,34 +1,16 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { join, normalize } from 'node:path'
+import { extname } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
 import { openBrowser, openTab } from './browser.mjs'
 import { serverUnderTest } from './server.mjs'
 
-// `npm run build --workspace @antiphon/client` makes it.
-const CLIENT = fileURLToPath(new URL('../packages/client/dist/', import.meta.url))
-/** A page that shares its connection and notes what happens; `?worker` has it in a SharedWorker, `?own=sse` has one of its own over that transport. */
-const page = (server) => `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Shared</title>
-<script type="module">
-  import { connect } from '/client/index.js'
-  import { share } from '/client/share/index.js'
-  const worker = () => new SharedWorker('/client/worker.js', { type: 'module' })
-  const own = new URLSearchParams(location.search).get('own')
-  const client = own === null ? share('${server}', location.search === '?worker' ? { worker } : {}) : connect('${server}', { transports: [own] })
-  window.seen = []
-  window.notes = []
-  window.client = client
-  client.on('state', (state) => window.notes.push([Math.round(performance.now()), state.name, state.transport ?? state.reason].join(' ')))
-  client.on('error', ({ message }) => window.notes.push('error ' + message))
-  const room = client.channel('shared')
-  room.on('message', ({ data }) => window.seen.push(data))
-  room.on('gap', () => window.notes.push('gap'))
-  await room.subscribe()
-  document.title = 'Subscribed'
-</script>`
+/** The page of these tests, which Vite puts together as it would an application: `npm run build --workspace @antiphon/client` makes what it stands on. */
+const PAGE = fileURLToPath(new URL('share', import.meta.url))
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript' }
 
 const errors = []
 const outage = { on: false }
@@ -67,7 +49,7 @@ const allSee = (tabs, wanted) => until(`all see ${JSON.stringify(wanted)}`, asyn
 async function openTabs(context, count, query = '') {
   const tabs = []
   for (let number = 0; number < count; number += 1) {
-    const tab = await openTab(context, `${url}/${query}`, errors, outage)
+    const tab = await openTab(context, `${url}/?server=${server.url}&${query}`, errors, outage)
     tabs.push(tab)
     await tab.waitForFunction('document.title === "Subscribed"')
   }
@@ -75,11 +57,12 @@ async function openTabs(context, count, query = '') {
 }
 
 before(async () => {
-  files = createServer(async (request, response) => {
-    const path = normalize(new URL(request.url, 'http://page').pathname)
-    const isScript = path.startsWith('/client/') && path.endsWith('.js')
-    const body = isScript ? await readFile(join(CLIENT, path.slice('/client/'.length))).catch(() => undefined) : page(server.url)
-    response.writeHead(body === undefined ? 404 : 200, { 'content-type': isScript ? 'text/javascript' : 'text/html' }).end(body)
+  const { output } = await build({ root: PAGE, configFile: false, logLevel: 'error', build: { write: false, target: 'es2022' } })
+  const built = new Map(output.map(({ fileName, code, source }) => [`/${fileName}`, code ?? source]))
+  files = createServer((request, response) => {
+    const { pathname } = new URL(request.url, 'http://page')
+    const path = pathname === '/' ? '/index.html' : pathname
+    response.writeHead(built.has(path) ? 200 : 404, { 'content-type': TYPES[extname(path)] ?? 'text/plain' }).end(built.get(path))
   })
   await new Promise((resolve) => files.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${files.address().port}`
@@ -94,7 +77,7 @@ after(async () => {
   await server?.stop()
 })
 
-for (const [name, query, hasWorker] of [['a SharedWorker', '?worker', true], ['one of the tabs', '', true], ['one of the tabs, where there is no SharedWorker', '?worker', false]]) {
+for (const [name, query, hasWorker] of [['a SharedWorker', 'worker', true], ['one of the tabs', '', true], ['one of the tabs, where there is no SharedWorker', 'worker', false]]) {
   test(`ten tabs share one connection, in ${name}`, async () => {
     const context = await browser.newContext()
     if (!hasWorker) await context.addInitScript('delete window.SharedWorker')
@@ -109,11 +92,14 @@ for (const [name, query, hasWorker] of [['a SharedWorker', '?worker', true], ['o
 
     // The first tab has the connection, where there is no worker.
     const [first, ...rest] = tabs
+    const client = await rest[0].evaluate('window.client.state.client')
     await first.close()
     await publish('after the first has gone')
     await allSee(rest, ['one for all', 'from the fourth', 'after the first has gone'])
     assert.equal(await connections(), 1)
     assert.equal((await members()).length, 1)
+    // A worker goes on with its session; another tab begins one.
+    assert.equal((await rest[0].evaluate('window.client.state.client')) === client, query === 'worker' && hasWorker)
     await rest[0].evaluate('window.client.publish("shared", "all of us")')
     await allSee(rest, ['one for all', 'from the fourth', 'after the first has gone', 'all of us'])
     assert.deepEqual((await Promise.all(rest.map((tab) => tab.evaluate('window.notes')))).flat().filter((note) => /gap|error/.test(note)), [])
@@ -147,7 +133,7 @@ for (const [name, query, hasWorker] of [['a SharedWorker', '?worker', true], ['o
 for (const transport of ['websocket', 'http_stream', 'sse', 'poll']) {
   test(`a tab with a connection of its own, over ${transport}, takes its session with it`, async () => {
     const context = await browser.newContext()
-    const [one, two] = await openTabs(context, 2, `?own=${transport}`)
+    const [one, two] = await openTabs(context, 2, `own=${transport}`)
     await until('both are there', async () => (await members()).length === 2)
     await one.close()
     const took = await until('one is left', async () => (await members()).length === 1)

@@ -24,6 +24,7 @@ pub mod delta;
 mod directory;
 pub mod engine;
 pub mod filter;
+pub mod inspect;
 pub mod metrics;
 mod node;
 pub mod options;

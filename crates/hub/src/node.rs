@@ -19,6 +19,7 @@ use crate::cluster::{Alone, Cluster};
 use crate::deferred::Deferred;
 use crate::directory::Directory;
 use crate::engine::{Engine, EngineError, Publish, Published};
+use crate::inspect::{Inspection, Inspector};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::rules::Rules;
@@ -78,6 +79,7 @@ pub struct Node {
     /// Connections that have come, to tell which of two came first.
     pub(crate) arrivals: AtomicU64,
     pub(crate) directory: Directory,
+    pub(crate) inspection: Inspection,
     cluster: Arc<dyn Cluster>,
     pub(crate) revocations: Revocations,
     pub(crate) version: &'static str,
@@ -121,6 +123,7 @@ impl Node {
             census: Census::default(),
             arrivals: AtomicU64::default(),
             directory: Directory::default(),
+            inspection: Inspection::default(),
             cluster: Arc::new(Alone),
             revocations: Revocations::new(REVOCATIONS, Arc::clone(&parts.clock)),
             identity: Identity::new(&*parts.clock),
@@ -199,11 +202,17 @@ impl Node {
         self.engine.tick();
         self.revocations.tick();
         self.directory.tick(self.clock.unix());
+        self.inspection.traces.tick(self.clock.unix_ms());
     }
 
     /// What the application may do, however it asks.
     pub fn api(&self) -> Api<'_> {
         Api::new(self)
+    }
+
+    /// What an operator may see of its connections.
+    pub fn inspector(&self) -> Inspector<'_> {
+        Inspector::new(self)
     }
 
     /// Publishes. The caller's worker delivers what is for its own members when its turn ends.

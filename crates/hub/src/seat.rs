@@ -71,6 +71,16 @@ impl Seat {
         self.membership.as_ref().is_some_and(Membership::is_lost)
     }
 
+    /// Where it is in the stream, where it has such a place.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.membership.as_ref().and_then(Membership::position)
+    }
+
+    /// Whether it is told of joins and leaves.
+    pub(crate) fn sees_joins(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::sees_joins)
+    }
+
     /// Others see `info` from now on, where they see anything.
     pub(crate) fn show_anew(&self, info: &Arc<ClientInfo>) {
         if self.present.is_some() {

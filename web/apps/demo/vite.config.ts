@@ -1,7 +1,7 @@
 import vue from '@vitejs/plugin-vue'
 import { defaultClientConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
-import { gzipAssets } from './gzip.ts'
+import { gzipAssets } from '../../build/gzip.ts'
 
 const ROUTES = ['/connection', '/emulation', '/raw', '/events?', '/api', '/admin', '/metrics']
 const server = process.env.ANTIPHON_URL ?? 'http://127.0.0.1:8000'

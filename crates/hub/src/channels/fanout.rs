@@ -2,15 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use slab::Slab;
 use tracing::Span;
 
-use super::clients::Clients;
+use super::clients::{Clients, STRIDE};
 use super::place::{Place, Taken};
 use super::{Hub, Mail, Member, Wants, WorkerId};
+use crate::inspect::{Clerk, Programs, Tray};
 use crate::metrics::{Durations, Metrics};
 use crate::protocol::Position;
 use crate::trace;
@@ -26,6 +28,9 @@ pub struct Local {
     /// Each channel with its places on this worker, never none.
     channels: RefCell<HashMap<Rc<str>, Places>>,
     clients: Clients,
+    clerk: Clerk,
+    /// The programs that clients say they are, each kept once.
+    programs: RefCell<Programs>,
     scratch: RefCell<Scratch>,
 }
 
@@ -61,6 +66,8 @@ impl Local {
             worker,
             channels: RefCell::default(),
             clients: Clients::default(),
+            clerk: Clerk::default(),
+            programs: RefCell::default(),
             scratch: RefCell::default(),
         })
     }
@@ -106,13 +113,54 @@ impl Local {
     }
 
     /// Adds a client that has connected, so that orders reach it.
-    pub(crate) fn enter(&self, id: &Arc<str>, user: &Arc<str>, member: Rc<dyn Member>) {
-        self.clients.add(id, user, member);
+    pub(crate) fn enter(&self, id: &Arc<str>, user: &Arc<str>, arrival: u64, member: Rc<dyn Member>) {
+        self.clients.add(id, user, arrival, member);
     }
 
     /// Takes a client out.
-    pub(crate) fn exit(&self, id: &str) {
-        self.clients.remove(id);
+    pub(crate) fn exit(&self, id: &str, user: &str) {
+        drop(self.clients.remove(id, user));
+    }
+
+    /// Who has connected.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The questions that this worker is answering.
+    pub(crate) fn clerk(&self) -> &Clerk {
+        &self.clerk
+    }
+
+    /// What the inspector asks.
+    pub(crate) fn tray(&self) -> &Tray {
+        self.hub.tray(self.worker)
+    }
+
+    /// The programs that clients say they are.
+    pub(crate) fn programs(&self) -> &RefCell<Programs> {
+        &self.programs
+    }
+
+    /// The members of a channel at the keys below `end`, as [`Clients::visit`] has them.
+    pub(crate) fn visit_members(
+        &self,
+        channel: &str,
+        end: usize,
+        visit: &mut dyn FnMut(&dyn Member) -> ControlFlow<()>,
+    ) -> Option<usize> {
+        let channels = self.channels.borrow();
+        let places = channels.get(channel)?;
+        let end = end.min(places.capacity());
+        let floor = end.saturating_sub(STRIDE);
+        for key in (floor..end).rev() {
+            if let Some(place) = places.get(key)
+                && visit(&*place.member).is_break()
+            {
+                return Some(key);
+            }
+        }
+        (floor > 0).then_some(floor)
     }
 
     /// Delivers all that waits for this worker: every frame to every member, and one flush for each of them.
@@ -231,6 +279,16 @@ impl Membership {
     /// Whether something was missed, and nothing more comes.
     pub(crate) fn is_lost(&self) -> bool {
         self.with_place(Place::is_lost).unwrap_or_default()
+    }
+
+    /// Where the member is in the stream, once it is let through, and has such a place.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.with_place(Place::position).flatten()
+    }
+
+    /// Whether the member is told of joins and leaves.
+    pub(crate) fn sees_joins(&self) -> bool {
+        self.with_place(Place::sees_joins).unwrap_or_default()
     }
 
     fn with_place<T>(&self, act: impl FnOnce(&Place) -> T) -> Option<T> {

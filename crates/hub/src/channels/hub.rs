@@ -12,6 +12,7 @@ use super::{Control, Mail};
 use crate::backend::{Events, Occurrence};
 use crate::clock::Clock;
 use crate::engine::{Event, Sink};
+use crate::inspect::Tray;
 
 /// A worker's place among the workers.
 pub type WorkerId = u16;
@@ -25,6 +26,8 @@ pub struct Hub {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     mailboxes: Box<[Mailbox]>,
+    /// Questions to the workers, in their order: they are answered by and by, and not between publications.
+    trays: Box<[Tray]>,
     /// Who is told when channels are occupied and vacated.
     events: OnceLock<Arc<dyn Events>>,
     /// Measures how long deliveries take.
@@ -65,6 +68,7 @@ impl Hub {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             mailboxes: (0..workers).map(|_| Mailbox::default()).collect(),
+            trays: (0..workers).map(|_| Tray::default()).collect(),
             events: OnceLock::new(),
             clock: OnceLock::new(),
         }
@@ -182,6 +186,15 @@ impl Hub {
 
     pub(super) fn take(&self, worker: WorkerId, mail: &mut Vec<Mail>) {
         self.mailbox(worker).take(mail);
+    }
+
+    pub(super) fn tray(&self, worker: WorkerId) -> &Tray {
+        &self.trays[usize::from(worker)]
+    }
+
+    /// Where each worker is asked.
+    pub(crate) fn trays(&self) -> &[Tray] {
+        &self.trays
     }
 
     fn mailbox(&self, worker: WorkerId) -> &Mailbox {

@@ -25,6 +25,10 @@ use std::sync::Arc;
 
 use antiphon_proto::Prepared;
 
+use crate::inspect::Load;
+use crate::session::Session;
+
+pub(crate) use clients::ClientKey;
 pub use clients::{TokenWhom, Whom};
 pub use control::{Control, Order};
 pub use fanout::Local;
@@ -46,6 +50,19 @@ pub trait Member {
 
     /// Takes an order of the server's; it is carried out later.
     fn order(&self, control: &Arc<Control>);
+
+    /// The session behind it, where there is one, for the inspector.
+    fn session(&self) -> Option<&Session> {
+        None
+    }
+
+    /// What waits for the client, and what it was sent, for the inspector.
+    fn load(&self) -> Load {
+        Load::default()
+    }
+
+    /// Whether what is queued is to be shown to [`Tie::trace`](crate::Tie::trace) as well, from now on.
+    fn trace(&self, _is_on: bool) {}
 }
 
 /// What waits in a mailbox.

@@ -95,6 +95,21 @@ impl Place {
         matches!(&*self.stage.borrow(), Stage::Lost)
     }
 
+    /// Where it is in the stream.
+    pub(super) fn position(&self) -> Option<Position> {
+        match &*self.stage.borrow() {
+            Stage::Positioned { offset, epoch } => {
+                Some(Position { offset: *offset, epoch: epoch.to_string() })
+            }
+            Stage::Held { .. } | Stage::Live | Stage::Lost => None,
+        }
+    }
+
+    /// Whether the member takes joins and leaves.
+    pub(super) fn sees_joins(&self) -> bool {
+        self.wants.join_leave
+    }
+
     pub(super) fn take(&self, post: &Arc<Post>) -> Taken {
         let mut stage = self.stage.borrow_mut();
         match &mut *stage {

@@ -132,11 +132,13 @@ fn orders_reach_clients_by_id_and_by_user() {
     let local = local(&hub, 0);
     let clients = [("1", "ada"), ("2", "ada"), ("3", "")].map(|(id, user)| {
         let inbox = Rc::<Inbox>::default();
-        local.enter(&id.into(), &user.into(), inbox.clone());
+        local.enter(&id.into(), &user.into(), id.parse().unwrap(), inbox.clone());
         inbox
     });
+    let before = Cell::new(None);
     let order = |user: Option<&str>, client: Option<&str>| {
-        let whom = Whom { user: user.map(Into::into), client: client.map(Into::into), ..Whom::default() };
+        let (user, client) = (user.map(Into::into), client.map(Into::into));
+        let whom = Whom { user, client, before: before.get(), ..Whom::default() };
         hub.control(Control { whom, order: Order::Disconnect(Disconnect::SHUTDOWN) });
         local.deliver();
         clients.each_ref().map(|inbox| inbox.orders.take())
@@ -145,9 +147,16 @@ fn orders_reach_clients_by_id_and_by_user() {
     assert_eq!(order(Some(""), None), [0, 0, 1]);
     assert_eq!(order(None, Some("2")), [0, 1, 0]);
     assert_eq!(order(Some("bob"), None), [0, 0, 0]);
-    local.exit("1");
+    assert_eq!(order(Some("ada"), Some("2")), [0, 1, 0]);
+    assert_eq!(order(Some(""), Some("2")), [0, 0, 0]);
+    assert_eq!(order(Some(""), Some("3")), [0, 0, 1]);
+    assert_eq!(order(Some("ada"), Some("3")), [0, 0, 0]);
+    before.set(Some(2));
+    assert_eq!(order(Some("ada"), None), [1, 0, 0]);
+    before.set(None);
+    local.exit("1", "ada");
     assert_eq!(order(Some("ada"), None), [0, 1, 0]);
-    local.exit("1");
+    local.exit("1", "ada");
     assert_eq!(Rc::strong_count(&clients[0]), 1);
 }
 

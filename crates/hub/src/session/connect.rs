@@ -100,15 +100,15 @@ async fn admit(
             token: identity.token.take().unwrap_or_default(),
         };
         state.phase = Phase::Connected;
-        state.arrival = arrival;
         state.expire_at = expire_at;
+        state.dossier.open(node.clock.unix_ms(), session.local.programs(), &request.name, &request.version);
     }
     if is_resumable || session.transport.get().is_emulated() {
         tie::tie(session, session.secret, is_resumable, &user);
     }
     node.metrics.clients.add(1);
     if let Some(member) = session.line.upgrade() {
-        session.local.enter(&session.id, &user, member);
+        session.local.enter(&session.id, &user, arrival, member);
     }
     note!(debug, session, transport = session.transport.get().name(), "a client connected");
     node.events.tell(Occurrence::Connected { asker: &session.asker() });

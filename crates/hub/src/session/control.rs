@@ -19,8 +19,7 @@ pub(super) async fn carry_out(session: &Rc<Session>, now: Instant, control: &Con
             Some(TokenWhom::Id(id)) => *state.who.token.id == **id,
             Some(TokenWhom::IssuedUntil(until)) => state.who.token.issued_at <= *until,
         };
-        let is_late = control.whom.before.is_some_and(|before| state.arrival >= before);
-        if state.phase != Phase::Connected || !is_meant || is_late {
+        if state.phase != Phase::Connected || !is_meant {
             return;
         }
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::control::push;
-use super::{Output, Phase, Session, Subscription, named, tie};
+use super::{Output, Phase, Session, Subscription, named, tap, tie};
 use crate::backend::Occurrence;
 use crate::engine::Event;
 use crate::protocol::{
@@ -79,7 +79,7 @@ fn depart(session: &Session, disconnect: &Disconnect) {
         leave(session, &channel, *subscription, &Unsubscribed::DISCONNECTED);
     }
     tie::untie(session, disconnect);
-    session.local.exit(&session.id);
+    session.local.exit(&session.id, &session.user());
     session.node.census.leave(&session.user());
     session.node.metrics.clients.add(-1);
     session.node.events.tell(Occurrence::Disconnected { asker: &session.asker(), disconnect });
@@ -110,6 +110,7 @@ pub(super) fn end(session: &Session, disconnect: Disconnect) {
         false => note!(debug, session, code = disconnect.code, "a connection ended: {}", disconnect.reason),
     }
     if before == Phase::Connected {
+        tap::ended(session, &disconnect);
         depart(session, &disconnect);
     }
     session.node.metrics.disconnects.count(disconnect.code);

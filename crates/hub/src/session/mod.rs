@@ -16,7 +16,9 @@
 mod note;
 mod connect;
 mod control;
+mod dossier;
 mod end;
+mod exhibit;
 mod id;
 mod origin;
 mod publish;
@@ -27,15 +29,17 @@ mod recover;
 mod refresh;
 mod subscribe;
 mod subscription;
+mod tap;
 #[cfg(test)]
 mod tests;
 mod tie;
+mod who;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -44,15 +48,17 @@ use crate::backend::Asker;
 use crate::channels::{Control, Local, Member};
 use crate::metrics::{COMMANDS, Metrics, PONG};
 use crate::node::Node;
-use crate::protocol::{ClientError, ClientInfo, Command, Disconnect, Empty, Refusal, Reply, Writer};
+use crate::protocol::{ClientError, Command, Disconnect, Empty, Refusal, Reply, Writer};
 
 pub use origin::{Origin, Seed, Transport};
 pub use tie::{NotTaken, TakeOver, Tie};
 
+use dossier::Dossier;
 use pulse::{Due, Pulse};
 use rate::Rate;
 use subscription::Subscription;
 use tie::Thread;
+use who::{NO_HEADERS, Token, Who};
 
 /// Replies are gathered into one message up to so many bytes.
 const MESSAGE_BYTES: usize = 16 * 1024;
@@ -66,6 +72,10 @@ pub struct Session {
     origin: Origin,
     /// What the client listens on now.
     transport: Cell<Transport>,
+    /// What passes is written down for the inspector.
+    is_traced: Cell<bool>,
+    /// How many messages have come.
+    heard: Cell<u64>,
     id: Arc<str>,
     /// What a secret is made of where there is to be one.
     secret: [u8; 16],
@@ -75,8 +85,7 @@ pub struct Session {
 struct State {
     phase: Phase,
     who: Who,
-    /// Its number among the connections of this node, in the order in which they came.
-    arrival: u64,
+    dossier: Dossier,
     /// For clients that have a secret of the session.
     thread: Option<Box<Thread>>,
     pulse: Pulse,
@@ -101,39 +110,6 @@ enum Phase {
     Refused,
     Connected,
     Ended,
-}
-
-/// Shared by all who name none: each map of its own would be memory for nothing.
-static NO_HEADERS: LazyLock<Arc<BTreeMap<String, String>>> = LazyLock::new(Arc::default);
-
-/// Who the client is. Before `connect` it is nobody.
-#[derive(Debug, Clone)]
-struct Who {
-    user: Arc<str>,
-    /// What others see of it.
-    info: Arc<ClientInfo>,
-    meta: Bytes,
-    emulated_headers: Arc<BTreeMap<String, String>>,
-    /// Of its token.
-    token: Token,
-}
-
-impl Default for Who {
-    fn default() -> Self {
-        Self {
-            user: Arc::default(),
-            info: Arc::default(),
-            meta: Bytes::new(),
-            emulated_headers: Arc::clone(&NO_HEADERS),
-            token: Token::default(),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Token {
-    id: Box<str>,
-    issued_at: u64,
 }
 
 /// What is to be done, in this order.
@@ -192,7 +168,7 @@ impl Session {
         let state = State {
             phase: Phase::Fresh,
             who: Who::default(),
-            arrival: 0,
+            dossier: Dossier::default(),
             thread: None,
             pulse,
             rate: Rate::default(),
@@ -203,8 +179,18 @@ impl Session {
             work: VecDeque::new(),
             output: VecDeque::new(),
         };
-        let (transport, id) = (Cell::new(origin.transport), id::client_id(id).into());
-        Self { node, local, line, origin, transport, id, secret, state: RefCell::new(state) }
+        Self {
+            node,
+            local,
+            line,
+            transport: Cell::new(origin.transport),
+            origin,
+            is_traced: Cell::new(false),
+            heard: Cell::new(0),
+            id: id::client_id(id).into(),
+            secret,
+            state: RefCell::new(state),
+        }
     }
 
     /// The session as transports see it that come and go.
@@ -321,6 +307,7 @@ impl Session {
                 }
                 // There is nobody to ping until the client comes back.
                 self.state.borrow_mut().pulse.pause();
+                tap::dropped(self, &disconnect);
                 return self.output(Output::Drop(disconnect));
             }
         }
@@ -385,6 +372,7 @@ impl Session {
         if !writer.is_empty() {
             let message = std::mem::replace(writer, Writer::new(self.origin.encoding)).into_message();
             self.node.metrics.bytes_out.add(message.len() as u64);
+            tap::said(self, &message);
             say(Said::Message(message));
         }
     }
@@ -392,6 +380,7 @@ impl Session {
     fn say_aside(&self, reply: &Reply, say: &mut dyn FnMut(Said)) {
         let message = self.origin.encoding.encode(reply);
         self.node.metrics.bytes_out.add(message.len() as u64);
+        tap::said(self, &message);
         say(Said::Aside(message));
     }
 
@@ -505,7 +494,7 @@ impl Session {
         match kind {
             None => return Err(Disconnect::BAD_REQUEST.into()),
             Some(PONG) => {
-                let ponged = self.state.borrow_mut().pulse.handle_pong();
+                let ponged = self.state.borrow_mut().pulse.handle_pong(now);
                 // An answer to a ping on the transport before may come late.
                 return if tie::is_resumable(self) { Ok(None) } else { Ok(ponged.map(|()| None)?) };
             }

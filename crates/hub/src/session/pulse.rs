@@ -33,6 +33,8 @@ pub(super) struct Pulse {
     first: Duration,
     /// Pings that are not answered yet. They may be several: nothing is read while a command waits for the backend.
     unanswered: u32,
+    /// From the last ping to its answer, in microseconds; 0 before there is one. It stands where there would be nothing.
+    round_trip: u32,
 }
 
 #[derive(Debug)]
@@ -53,7 +55,13 @@ impl Pulse {
             timeout: options.pong_timeout.0,
             first: Duration::from_nanos(random % nanoseconds),
             unanswered: 0,
+            round_trip: 0,
         }
+    }
+
+    /// How long the client took to answer the last ping that it answered.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        (self.round_trip > 0).then(|| Duration::from_micros(self.round_trip.into()))
     }
 
     /// The client has connected.
@@ -77,9 +85,16 @@ impl Pulse {
 
     /// # Errors
     /// When there was no ping to answer: a client that sends pongs of its own accord is not one of this protocol.
-    pub(super) fn handle_pong(&mut self) -> Result<(), Disconnect> {
+    pub(super) fn handle_pong(&mut self, now: Instant) -> Result<(), Disconnect> {
         self.unanswered = self.unanswered.checked_sub(1).ok_or(Disconnect::BAD_REQUEST)?;
         if let State::Pinged { ping, .. } = self.state {
+            // Of several it answers the oldest, and that says nothing of the way.
+            if self.unanswered == 0
+                && let Some(sent) = ping.checked_sub(self.interval)
+            {
+                let took = now.saturating_duration_since(sent).as_micros();
+                self.round_trip = u32::try_from(took).unwrap_or(u32::MAX).max(1);
+            }
             self.state = State::Resting { ping: Some(ping) };
         }
         Ok(())

@@ -246,6 +246,7 @@ async fn establish(
         is_of_token: plan.is_of_token,
         is_client_refreshed: plan.is_client_refreshed,
         joins: plan.joins,
+        is_recoverable: plan.recoverable,
         expire_at,
         released: RefCell::new(Some(Box::new(start))),
         seat,

@@ -19,6 +19,8 @@ pub(super) struct Subscription {
     pub(super) is_client_refreshed: bool,
     /// Others are told of it.
     pub(super) joins: bool,
+    /// The client was told that it can recover what it misses.
+    pub(super) is_recoverable: bool,
     /// When it expires, in seconds since 1970; 0 never.
     pub(super) expire_at: u64,
     /// Where what was held goes on, until that is done.

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 
 use super::connect::{Identity, seconds};
-use super::{Origin, Output, Phase, Session, Transport, Work, kind_of, refresh};
+use super::{Origin, Output, Phase, Session, Transport, Work, kind_of, refresh, tap};
 use crate::channels::WorkerId;
 use crate::metrics::PONG;
 use crate::protocol::{Command, ConnectResult, Disconnect, Reply};
@@ -29,7 +29,7 @@ const BACKLOG: usize = 256;
 pub(super) struct Thread {
     secret: Arc<str>,
     /// The client asked for a session: its commands are numbered, and it may come back.
-    is_resumable: bool,
+    pub(super) is_resumable: bool,
     /// The number of the last command that was taken.
     received: u64,
     /// How many messages the client has had, as far as it said.
@@ -117,6 +117,7 @@ impl Tie<'_> {
             return Err(NotTaken::Busy);
         }
         session.node.metrics.bytes_in.add(message.len() as u64);
+        tap::heard(session, &message);
         if !is_resumable(session) {
             session.push_work(Work::Message(message));
             return Ok(());
@@ -151,6 +152,8 @@ impl Tie<'_> {
         if let Some(thread) = &mut state.thread {
             thread.lapses = Some(now + ttl);
         }
+        drop(state);
+        tap::waits(self.0, ttl);
     }
 
     /// The client has a transport again, that of a poll.
@@ -166,6 +169,7 @@ impl Tie<'_> {
         let TakeOver { id, ack, origin, identity, .. } = take_over;
         let transport = origin.transport;
         self.ack(ack);
+        tap::changed(session, &origin);
         session.transport.set(transport);
         let Identity { expire_at, info, meta, data, token, subs, .. } = identity;
         if token.is_some() && refresh::is_changed(session, &subs) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
+use antiphon_hub::inspect::Load;
 use antiphon_hub::protocol::{Command, Disconnect, Encoding, Reply};
 use antiphon_hub::{Control, Member, Origin, Replay, Said, Session, TakeOver, Transport};
 use antiphon_proto::Prepared;
@@ -58,6 +59,9 @@ struct Line {
     is_tapped: Cell<bool>,
     /// Something that was never written is not kept any more.
     is_overrun: Cell<bool>,
+    is_traced: Cell<bool>,
+    /// How many messages the client was sent.
+    sent: Cell<u64>,
     /// Rings for the connection, in the world.
     bell: (u64, Rc<RefCell<BTreeSet<u64>>>),
 }
@@ -69,7 +73,12 @@ impl Peer {
 
     /// On a transport of this kind.
     pub(crate) fn on(transport: Transport, world: &World, worker: usize, encoding: Encoding) -> Self {
-        let origin = Origin { encoding, transport, remote: None, headers: Arc::default() };
+        Self::with(Origin { encoding, transport, remote: None, headers: Arc::default() }, world, worker)
+    }
+
+    /// From there.
+    pub(crate) fn with(origin: Origin, world: &World, worker: usize) -> Self {
+        let encoding = origin.encoding;
         let bell = world.number();
         let number = bell.0;
         let line = Rc::new_cyclic(|line: &Weak<Line>| {
@@ -87,6 +96,8 @@ impl Peer {
                 is_held: Cell::new(true),
                 is_tapped: Cell::new(false),
                 is_overrun: Cell::new(false),
+                is_traced: Cell::new(false),
+                sent: Cell::new(0),
                 bell,
             }
         });
@@ -265,6 +276,9 @@ impl Line {
     }
 
     fn write(&self, heard: Heard) {
+        if matches!(heard, Heard::Message(_) | Heard::Aside(_)) {
+            self.sent.set(self.sent.get() + 1);
+        }
         if self.is_held.get() || self.is_tapped.get() {
             self.written.borrow_mut().push(heard);
         }
@@ -287,6 +301,9 @@ impl Member for Line {
     fn queue(&self, frame: &Prepared) -> bool {
         assert!(!self.is_over.get(), "a frame after the end");
         self.ring();
+        if self.is_traced.get() {
+            self.is_traced.set(self.session.tie().trace(frame.payload()));
+        }
         self.tell(frame.payload().clone());
         !self.is_queued.replace(true)
     }
@@ -303,6 +320,23 @@ impl Member for Line {
     fn order(&self, control: &Arc<Control>) {
         self.session.order(control);
         self.ring();
+    }
+
+    fn session(&self) -> Option<&Session> {
+        Some(&self.session)
+    }
+
+    /// What it is not there to be told waits for it.
+    fn load(&self) -> Load {
+        let queue_bytes = match &*self.replay.borrow() {
+            Some(replay) if !self.is_held.get() => replay.bytes(),
+            _ => 0,
+        };
+        Load { queue_bytes, messages_out: self.sent.get() }
+    }
+
+    fn trace(&self, is_on: bool) {
+        self.is_traced.set(is_on);
     }
 }
 

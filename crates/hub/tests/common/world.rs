@@ -132,6 +132,11 @@ impl World {
         self.begin + Duration::from_millis(self.clock.unix_ms() - BEGIN)
     }
 
+    /// The time of day, in milliseconds since 1970.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.clock.unix_ms()
+    }
+
     /// The time of day, in seconds since 1970.
     pub(crate) fn unix(&self) -> u64 {
         self.clock.unix()

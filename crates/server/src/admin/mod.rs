@@ -15,6 +15,7 @@
 
 mod channels;
 mod config;
+mod connections;
 mod door;
 mod nodes;
 mod pages;
@@ -24,6 +25,7 @@ mod request;
 mod routes;
 mod series;
 mod stats;
+mod trace;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

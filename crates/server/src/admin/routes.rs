@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use hyper::Method;
 
-use super::{AdminError, AdminRequest, Json, channels, config, nodes, stats};
+use super::{AdminError, AdminRequest, Json, channels, config, connections, nodes, stats, trace};
 use crate::http::percent_decode;
 use crate::serve::Worker;
 
@@ -30,6 +30,13 @@ const ROUTES: &[Route] = &[
     get("channels/{channel}/members", |worker, request| Box::pin(channels::members(worker, request))),
     post("channels/{channel}/publish", |worker, request| Box::pin(channels::publish(worker, request))),
     get("config", |worker, request| Box::pin(config::answer(worker, request))),
+    get("connections", |worker, request| Box::pin(connections::list(worker, request))),
+    get("connections/{client}", |worker, request| Box::pin(connections::one(worker, request))),
+    post("connections/{client}/disconnect", |worker, request| {
+        Box::pin(connections::disconnect(worker, request))
+    }),
+    get("connections/{client}/trace", |worker, request| Box::pin(trace::read(worker, request))),
+    post("connections/{client}/trace", |worker, request| Box::pin(trace::switch(worker, request))),
     get("nodes", |worker, request| Box::pin(nodes::answer(worker, request))),
     get("stats", |worker, request| Box::pin(stats::answer(worker, request))),
 ];

@@ -142,6 +142,7 @@ fn as_in_schema(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Layers;
+    use super::super::proxy::NamedProxy;
     use super::*;
 
     fn find<'a>(list: &'a [Setting], key: &str) -> &'a Setting {
@@ -184,12 +185,12 @@ mod tests {
     #[test]
     fn every_key_is_shown() {
         let layers = layers(&[
-            ("ANTIPHON_PROXIES", r#"[{"name": "aa", "endpoint": "http://a"}]"#),
             ("ANTIPHON_CHANNEL__NAMESPACES", r#"[{"name": "aa"}]"#),
             ("ANTIPHON_CHANNEL__NAMESPACE_BOUNDARY", ":"),
             ("ANTIPHON_RPC__NAMESPACES", r#"[{"name": "aa"}]"#),
         ]);
-        let (config, origins) = layers.resolve_with_origins().unwrap();
+        let (mut config, origins) = layers.resolve_with_origins().unwrap();
+        config.proxies = vec![NamedProxy::default()];
         let list = shown(&config, &origins).unwrap();
         let keys: Vec<_> = list.iter().map(|setting| as_in_schema(&setting.key)).collect();
         for (name, key) in KEYS.iter().filter(|(name, _)| !name.contains("status_to_code_transforms.")) {

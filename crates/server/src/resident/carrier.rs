@@ -113,6 +113,16 @@ impl Carrier {
         }
     }
 
+    /// How many bytes wait to be written; `None` for a poll, which takes what there is when it is answered.
+    pub(super) fn waiting(&mut self) -> Option<usize> {
+        match self {
+            Self::Socket(socket, _) => Some(socket.connection_mut().outbox().len()),
+            Self::Stream(stream) => Some(stream.waiting()),
+            Self::Events(events) => Some(events.stream_mut().waiting()),
+            Self::Poll(_) => None,
+        }
+    }
+
     /// Writes what waits, as far as the operating system takes it at once.
     pub(super) fn try_flush(&mut self) -> Flush {
         match self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll as Turn};
 use std::time::{Duration, Instant};
 
+use antiphon_hub::inspect::Load;
 use antiphon_hub::protocol::{Disconnect, DisconnectPush, Encoding, PollRequest, Push, Reply};
 use antiphon_hub::{Control, Member, NotTaken, Origin, Replay, Said, Seed, Session, TakeOver, Unheard};
 use antiphon_proto::{CloseCode, Prepared};
@@ -35,6 +36,10 @@ pub(crate) struct Line {
     queued: Cell<bool>,
     /// Something did not fit: the client reads too slowly, or stays away too long.
     overrun: Cell<bool>,
+    /// What passes is shown to the session's trace.
+    traced: Cell<bool>,
+    /// How many messages the client was sent.
+    sent: Cell<u64>,
     /// Counts what the client listens on.
     pass: RefCell<Option<Pass>>,
 }
@@ -62,6 +67,8 @@ impl Line {
                 seat: worker.roster.seat(),
                 queued: Cell::new(false),
                 overrun: Cell::new(false),
+                traced: Cell::new(false),
+                sent: Cell::new(0),
                 pass: RefCell::new(Some(pass)),
             }
         })
@@ -100,6 +107,7 @@ impl Line {
 
     /// Says what counts.
     fn tell(&self, message: Bytes) {
+        self.sent.set(self.sent.get() + 1);
         if let Some(replay) = &mut *self.replay.borrow_mut() {
             replay.push(message.clone());
         }
@@ -109,6 +117,7 @@ impl Line {
 
     /// Says what does not.
     fn tell_aside(&self, message: Bytes) {
+        self.sent.set(self.sent.get() + 1);
         let outcome = self.carrier.borrow_mut().as_mut().map(|carrier| carrier.say(message, false));
         if outcome == Some(Err(Full)) {
             self.note_overrun();
@@ -361,6 +370,10 @@ pub(super) fn patient(worker: &Worker, connection: Connection) -> Poll {
 
 impl Member for Line {
     fn queue(&self, frame: &Prepared) -> bool {
+        self.sent.set(self.sent.get() + 1);
+        if self.traced.get() {
+            self.traced.set(self.session.tie().trace(frame.payload()));
+        }
         if let Some(replay) = &mut *self.replay.borrow_mut() {
             replay.push(frame.payload().clone());
         }
@@ -385,5 +398,19 @@ impl Member for Line {
     fn order(&self, control: &Arc<Control>) {
         self.session.order(control);
         self.seat.wake();
+    }
+
+    fn session(&self) -> Option<&Session> {
+        Some(&self.session)
+    }
+
+    fn load(&self) -> Load {
+        let waiting = self.carrier.borrow_mut().as_mut().and_then(Carrier::waiting);
+        let kept = || self.replay.borrow().as_ref().map_or(0, |replay| replay.bytes());
+        Load { queue_bytes: waiting.unwrap_or_else(kept), messages_out: self.sent.get() }
+    }
+
+    fn trace(&self, is_on: bool) {
+        self.traced.set(is_on);
     }
 }

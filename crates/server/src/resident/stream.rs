@@ -104,7 +104,7 @@ impl<S> EventStream<S> {
         if self.is_finished {
             return Ok(());
         }
-        if self.out.len() - self.written + message.len() > self.limit {
+        if self.waiting() + message.len() > self.limit {
             return Err(Full);
         }
         match self.dialect {
@@ -116,6 +116,11 @@ impl<S> EventStream<S> {
             }
         }
         Ok(())
+    }
+
+    /// How many bytes wait to be written.
+    pub(super) fn waiting(&self) -> usize {
+        self.out.len() - self.written
     }
 
     /// Says that nothing follows.

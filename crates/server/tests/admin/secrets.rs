@@ -16,17 +16,17 @@ fn find<'a>(config: &'a Value, key: &str) -> &'a Value {
 #[test]
 fn no_secret_is_told() {
     let proxy = format!(
-        "endpoint = \"http://user:{HIDDEN}@127.0.0.1:1/hook?key={HIDDEN}\"\n\
+        "endpoint = \"http://127.0.0.1:1/hook?key={HIDDEN}\"\n\
          http = {{ static_headers = {{ Authorization = \"Bearer {HIDDEN}\" }} }}\n"
     );
     let text = format!(
         "[admin]\nenabled = true\npassword = \"{HIDDEN}\"\ntoken = \"{TOKEN}\"\n\
-         [client.token]\nhmac_secret_key = \"{HIDDEN}\"\njwks_public_endpoint = \"https://a:{HIDDEN}@127.0.0.1:1/keys\"\n\
-         [client.subscription_token]\nhmac_secret_key = \"{HIDDEN}\"\n\
+         [client.token]\nhmac_secret_key = \"{HIDDEN}\"\nhmac_previous_secret_key = \"{HIDDEN}\"\njwks_public_endpoint = \"https://a:{HIDDEN}@127.0.0.1:1/keys\"\n\
+         [client.subscription_token]\nhmac_secret_key = \"{HIDDEN}\"\nhmac_previous_secret_key = \"{HIDDEN}\"\n\
          [client.proxy.connect]\n{proxy}[client.proxy.refresh]\n{proxy}\
          [channel.proxy.subscribe]\n{proxy}[channel.proxy.publish]\n{proxy}[channel.proxy.sub_refresh]\n{proxy}\
          [rpc.proxy]\n{proxy}[[proxies]]\nname = \"one\"\n{proxy}\
-         [events]\nendpoint = \"http://{HIDDEN}@127.0.0.1:1/events\"\nsecret = \"{HIDDEN}\"\n\
+         [events]\nendpoint = \"http://127.0.0.1:1/events?{HIDDEN}\"\nsecret = \"{HIDDEN}\"\n\
          [opentelemetry]\nendpoint = \"http://a:{HIDDEN}@127.0.0.1:1\"\n"
     );
     let path = file("secrets.toml", &text);
@@ -37,11 +37,12 @@ fn no_secret_is_told() {
     let said = config.to_string();
     assert!(!said.contains(HIDDEN) && !said.contains(TOKEN), "{said}");
     // As many are set as were planted, and more is said of them than nothing.
-    assert_eq!(said.matches("\"value\":\"(set)\"").count(), 13, "{said}");
+    assert_eq!(said.matches("\"value\":\"(set)\"").count(), 15, "{said}");
     for (key, value, origin, secret) in [
         ("admin.token", json!("(set)"), "file", true),
         ("http_api.key", json!("(set)"), "environment", true),
-        ("rpc.proxy.endpoint", json!("http://(set)@127.0.0.1:1/hook?(set)"), "file", false),
+        ("rpc.proxy.endpoint", json!("http://127.0.0.1:1/hook?(set)"), "file", false),
+        ("opentelemetry.endpoint", json!("http://(set)@127.0.0.1:1"), "file", false),
         ("proxies[0].http.static_headers", json!("(set)"), "file", true),
         ("proxies[0].name", json!("one"), "file", false),
         ("http.listen", json!(["127.0.0.1:0"]), "flag", false),

@@ -7,7 +7,7 @@ import { Random } from './support/random.ts'
 inVirtualTime()
 
 /** How many seeds: more with `SEEDS=5000`. */
-const SEEDS = Number(process.env.SEEDS ?? 100)
+const SEEDS = Number(process.env.SEEDS ?? 30)
 const FIRST = Number(process.env.FIRST_SEED ?? 1)
 
 interface Tab {
@@ -74,10 +74,13 @@ async function play(seed: number, inWorker: boolean): Promise<void> {
           (error: unknown) => fates.set(value, (error as AntiphonError).fate),
         )
       }
-    }
+    } else if (dice < 83) tab.page.sleep()
+    else if (dice < 88) for (const { page } of tabs) page.wake()
     await pass(random.pick([0, 1, 2, 5, 20, 100, 1000]))
   }
   if (tabs.length === 0) open()
+  for (const { page } of tabs) page.wake()
+  await pass(1000)
   for (const name of ['websocket', 'http_stream'] as const) tabs[0]?.client.allow(name)
   await pass(45_000)
 

@@ -102,6 +102,43 @@ describe('a subscription that is there', () => {
     for (const tab of tabs) expect(tab.events).toEqual(events)
   })
 
+  it('is ended by the server while a tab still waits for the history: it comes again', async () => {
+    const browser = new Browser()
+    listening(browser.open())
+    await pass(200)
+    for (const number of upTo(500)) browser.server.publish('news', number)
+    await pass(50)
+    browser.server.knobs.answer = ({ history }) => (history === undefined ? undefined : 'silence')
+    const late = listening(browser.open(), { since: { offset: 100, epoch: 'epoch-news' } })
+    await pass(50)
+    expect(late.events).toEqual([])
+    const [session] = browser.server.sessions.values()
+    if (session !== undefined) browser.server.push(session, { channel: 'news', unsubscribe: { code: 2500, reason: 'insufficient state' } })
+    browser.server.knobs.answer = undefined
+    await pass(2000)
+    expect(late.events).toEqual(['subscribed recovered'])
+    expect(late.seen).toEqual(upTo(500, 101))
+  })
+
+  it('loses its place while a tab still waits for the history: that one hears of the gap as well', async () => {
+    const browser = new Browser()
+    const first = listening(browser.open())
+    await pass(200)
+    for (const number of upTo(500)) browser.server.publish('news', number)
+    await pass(50)
+    browser.server.knobs.answer = ({ history }) => (history === undefined ? undefined : 'silence')
+    const late = listening(browser.open(), { since: { offset: 100, epoch: 'epoch-news' } })
+    await pass(50)
+    browser.server.knobs.answer = undefined
+    browser.server.streams.set('news', { epoch: 'another', publications: [] })
+    const curious = listening(browser.open(), { joinLeave: true })
+    await pass(2000)
+    browser.server.publish('news', 'new')
+    await pass(50)
+    expect([first.events, late.events, curious.events]).toEqual([['subscribed', 'gap', 'subscribed again'], ['gap', 'subscribed'], ['subscribed']])
+    for (const { seen } of [first, late, curious]) expect(seen.at(-1)).toBe('new')
+  })
+
   it('that is refused is refused to each', async () => {
     const browser = new Browser()
     browser.server.knobs.answer = ({ subscribe }) => (subscribe === undefined ? undefined : { error: { code: 103, message: 'permission denied' } })

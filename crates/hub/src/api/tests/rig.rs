@@ -86,7 +86,7 @@ impl Rig {
     /// A client that orders reach.
     pub(super) fn client(&self, id: &str, user: &str) -> Rc<Listener> {
         let member = Rc::<Listener>::default();
-        self.local.enter(&id.into(), &user.into(), Rc::<Listener>::clone(&member));
+        self.local.enter(&id.into(), &user.into(), 0, Rc::<Listener>::clone(&member));
         member
     }
 }

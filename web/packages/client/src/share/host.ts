@@ -158,6 +158,7 @@ export class SharedHost {
       const subs = Object.entries(this.#given).map(([name, result]) => [name, isBack ? ended(result) : resultFor(guest, name, result, result)])
       this.#tellBegun(guest, { ...this.#begun, subs: Object.fromEntries(subs) as Record<string, SubscribeResult> })
     }
+    if (isBack) guest.untie()
     guest.tell({ state: own.state })
   }
 

@@ -73,8 +73,7 @@ export class SharedSubscription {
 
   /** A tab wants to be in it. */
   ask(guest: Guest, id: number, request: SubscribeRequest): void {
-    this.#members.delete(guest)
-    this.#former.delete(guest)
+    this.#drop(guest)
     const asker = { guest, id, request }
     this.#askers.push(asker)
     if (this.#phase === 'idle') {
@@ -91,8 +90,7 @@ export class SharedSubscription {
   }
 
   leave(guest: Guest): void {
-    this.#members.delete(guest)
-    this.#former.delete(guest)
+    this.#drop(guest)
     for (const asker of this.#askers.filter((asker) => asker.guest === guest)) asker.guest.refuse(asker.id, gone)
     this.#askers = this.#askers.filter((asker) => asker.guest !== guest)
     if (this.#phase !== 'asking' && this.#isEmpty) this.#end()
@@ -124,11 +122,7 @@ export class SharedSubscription {
       const { code, reason = '' } = push.unsubscribe
       const error = new AntiphonError(code, reason, 'refused', code >= INSUFFICIENT_STATE)
       for (const { guest, id } of this.#askers) guest.refuse(id, error)
-      for (const [guest, { held, id }] of this.#members) {
-        // Who is still being told what it missed has no answer yet.
-        if (held === undefined) guest.tell({ push })
-        else guest.refuse(id, error)
-      }
+      this.#expel(error)
       this.#above.over(this.#name)
     } else {
       for (const [guest, { seesJoins }] of this.#members) if (seesJoins) guest.tell({ push })
@@ -137,6 +131,23 @@ export class SharedSubscription {
 
   get #isEmpty(): boolean {
     return this.#members.size === 0 && this.#askers.length === 0 && this.#former.size === 0
+  }
+
+  /** A tab is not in it any more. */
+  #drop(guest: Guest): void {
+    const member = this.#members.get(guest)
+    if (member?.held !== undefined) guest.refuse(member.id, gone)
+    this.#members.delete(guest)
+    this.#former.delete(guest)
+  }
+
+  /** Members are out of it; who is still being told what it missed has no answer yet. */
+  #expel(error: AntiphonError): void {
+    const push: Push = { channel: this.#name, unsubscribe: { code: error.code, reason: error.message } }
+    for (const [guest, { held, id }] of this.#members) {
+      if (held === undefined) guest.tell({ push })
+      else guest.refuse(id, error)
+    }
   }
 
   #recovery(): SubscribeRequest {
@@ -183,11 +194,8 @@ export class SharedSubscription {
 
   /** Members have missed something: each subscribes again and says where it was. */
   #lose(): void {
-    const push: Push = { channel: this.#name, unsubscribe: { code: INSUFFICIENT_STATE, reason: 'insufficient state' } }
-    for (const guest of this.#members.keys()) {
-      guest.tell({ push })
-      this.#former.add(guest)
-    }
+    this.#expel(new AntiphonError(INSUFFICIENT_STATE, 'insufficient state', 'refused', true))
+    for (const guest of this.#members.keys()) this.#former.add(guest)
     this.#members.clear()
   }
 

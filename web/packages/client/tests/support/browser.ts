@@ -104,7 +104,7 @@ export class Page {
 
   /** It does not run, and what comes waits. */
   sleep(): void {
-    this.#asleep = []
+    this.#asleep ??= []
   }
 
   wake(): void {
