@@ -4,6 +4,8 @@ import { chromium } from 'playwright-core'
 
 const FLAGS = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
+const UNANSWERED = /^WebSocket connection to '[^']+' failed|^Failed to load resource: net::ERR_/
+
 export const SIZE = { width: 1040, height: 680 }
 export const PHONE = { width: 390, height: 780 }
 
@@ -13,8 +15,8 @@ export function openBrowser(flags = []) {
 }
 
 /**
- * Opens a tab and notes every error that its console shows. Chromium itself writes one for each WebSocket that cannot
- * connect, so those, and only those, are expected while `outage.on` is true. Everything else that is logged goes to `log`.
+ * Opens a tab and notes every error that its console shows. Chromium itself writes one for each WebSocket and each
+ * request that gets no answer, so those, and only those, are expected while `outage.on` is true. Everything else that is logged goes to `log`.
  */
 export async function openTab(context, url, errors, outage = { on: false }, log = () => {}) {
   const page = await context.newPage()
@@ -22,7 +24,7 @@ export async function openTab(context, url, errors, outage = { on: false }, log 
   page.on('pageerror', (error) => errors.push(`${page.url()}: ${error.stack ?? error.message}`))
   page.on('console', (message) => {
     if (message.type() !== 'error') return log(message.text())
-    if (outage.on && /^WebSocket connection to '[^']+' failed/.test(message.text())) return
+    if (outage.on && UNANSWERED.test(message.text())) return
     errors.push(`${page.url()}: ${message.text()}`)
   })
   await page.goto(url)
