@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(lock(&traces.0).len(), KEPT);
         assert!(traces.page("0", 0).is_none() && traces.page(&(3 * TRACES - 1).to_string(), 0).is_some());
         // One that never began leaves nothing.
-        traces.end(&(4 * TRACES - 1).to_string(), 0);
+        traces.end(&(4 * TRACES - 1).to_string(), 100);
         assert!(begin(99, 0).is_ok());
         traces.end("99", 0);
         assert_eq!(traces.page("99", 0), None);
