@@ -1,5 +1,5 @@
 import vue from '@vitejs/plugin-vue'
-import { defaultClientConditions } from 'vite'
+import { defaultClientConditions, defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 import { gzipAssets } from '../../build/gzip.ts'
 
@@ -11,6 +11,7 @@ export default defineConfig({
   build: { target: 'es2022', reportCompressedSize: false },
   // The packages as they are written, so that nothing has to be built before.
   resolve: { conditions: ['antiphon-source', ...defaultClientConditions] },
+  ssr: { resolve: { conditions: ['antiphon-source', ...defaultServerConditions] } },
   // `npm run dev` serves the pages; all else is that of a running server.
   server: {
     proxy: Object.fromEntries(ROUTES.map((route) => [route, { target: server, ws: true }])),
