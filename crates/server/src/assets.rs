@@ -26,7 +26,7 @@ pub(crate) struct Asset {
     pub(crate) cache_control: &'static str,
 }
 
-/// The file at the path of a request, without its query; `/` is the chat. Only exact names are known, so no `..` and
+/// The file at the path of a request, without its query; `/` is the demo. Only exact names are known, so no `..` and
 /// no escapes lead anywhere.
 pub(crate) fn demo(path: &str) -> Option<Asset> {
     lookup(DEMO, path, NO_DEMO)
@@ -77,8 +77,11 @@ fn cache_control(name: &str) -> &'static str {
     if name.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
 }
 
-/// Stands at `/` in a binary that was built without the demo.
-const NO_DEMO: &[u8] = br#"<!doctype html>
+/// A page for a binary that was built before the apps: what is missing, and what there is all the same.
+macro_rules! not_built {
+    ($missing:literal, $there:literal) => {
+        concat!(
+            r#"<!doctype html>
 <html lang="en">
   <meta charset="utf-8" />
   <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -88,30 +91,30 @@ const NO_DEMO: &[u8] = br#"<!doctype html>
     :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
     body { max-width: 36rem; margin: 3rem auto; padding: 0 1rem }
   </style>
-  <h1>The server runs; the demo apps are not in it</h1>
+  <h1>"#,
+            $missing,
+            r#"</h1>
   <p>This binary was built before the web pages were. In the project's folder, run <code>make run</code>: it builds the
   pages (that needs Node 20.19 or newer) and then the server with the pages inside.</p>
-  <p><a href="/plain.html">The plain chat</a> needs no build and works as it is.</p>
-</html>
-"#;
+  <p>"#,
+            $there,
+            "</p>\n</html>\n"
+        )
+        .as_bytes()
+    };
+}
+
+/// Stands at `/` in a binary that was built without the demo.
+const NO_DEMO: &[u8] = not_built!(
+    "The server runs; the demo apps are not in it",
+    r#"<a href="/plain.html">The plain chat</a> needs no build and works as it is."#
+);
 
 /// Stands at `/admin/` in a binary that was built without the inspector.
-const NO_INSPECTOR: &[u8] = br#"<!doctype html>
-<html lang="en">
-  <meta charset="utf-8" />
-  <meta name="viewport" content="width=device-width, initial-scale=1" />
-  <title>Antiphon</title>
-  <link rel="icon" href="data:," />
-  <style>
-    :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
-    body { max-width: 36rem; margin: 3rem auto; padding: 0 1rem }
-  </style>
-  <h1>You are logged in; the inspector is not in this server</h1>
-  <p>This binary was built before the web pages were. In the project's folder, run <code>make run</code>: it builds the
-  pages (that needs Node 20.19 or newer) and then the server with the pages inside.</p>
-  <p>The API that the inspector asks is there all the same: <a href="/admin/api/stats">/admin/api/stats</a>.</p>
-</html>
-"#;
+const NO_INSPECTOR: &[u8] = not_built!(
+    "You are logged in; the inspector is not in this server",
+    r#"The API that the inspector asks is there all the same: <a href="/admin/api/stats">/admin/api/stats</a>."#
+);
 
 #[cfg(test)]
 mod tests {

@@ -314,7 +314,7 @@ fn announce(shared: &Shared, urls: &[String]) {
         let _ = write!(
             io::stderr(),
             "\n  Antiphon {}, in development mode: everybody who reaches it may connect, subscribe and publish.\n\
-             \n    chat            {first}/\
+             \n    demo            {first}/\
              \n    plain page      {first}/plain.html\
              \n    client protocol {socket}/connection/websocket\
              \n    event stream    {first}/events?channel=CHANNEL\
